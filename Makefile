@@ -1,0 +1,42 @@
+# make setup   a virtual environment with every pinned dependency
+# make serve   the service on http://127.0.0.1:8000 with the shipped checkpoints
+# make test    everything that has to hold: style, types, imports, tests, coverage
+# make train   the shipped checkpoints, from data to export; about two hours on two cores
+# make bench   the README's table, measured on this machine
+# make container   build the image, run it, and post a clip to it
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: setup serve test train bench container
+
+setup: $(VENV)/installed
+
+# torch comes first and by its exact pin, so that a CPU build is taken where one is at hand.
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(INSTALL) torch==2.13.0
+	$(INSTALL) --constraint constraints.txt --editable '.[training,dev]'
+	touch $@
+
+serve: setup
+	$(BIN)/python -m app
+
+test: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest --cov --cov-report=
+	$(BIN)/coverage report --include='app/*,models/*' --fail-under=95
+
+train: setup
+	$(BIN)/python -m training pipeline --recipe training/recipes/shipped.toml
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+container:
+	deploy/container.sh

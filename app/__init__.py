@@ -1,0 +1,1 @@
+"""How a model is served: a REST service on top of `models`."""

@@ -1,0 +1,200 @@
+"""Makes the answers: decode once, ask one model or several, say what came out.
+
+Nothing here knows HTTP; the endpoints are thin translations of these functions.
+"""
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict
+
+from app.comparison import compare
+from app.errors import IncomparableModelsError
+from app.inference import Classified, classify, summarize
+from app.records import STAGES, ComparedPair, RequestRecord, label_model
+from app.schemas import (
+    ComparedAnswer,
+    ComparisonAnswer,
+    DecodedMedia,
+    PairAnswer,
+    PredictionAnswer,
+    StageTimes,
+)
+from app.service import Options, Service
+from app.uploads import Upload
+from models.classifier import ActivityClassifier
+from models.registry import ModelRegistry
+from models.video.windows import VideoWindows
+
+
+async def predict(
+    service: Service,
+    upload: Upload,
+    *,
+    classifier: ActivityClassifier,
+    options: Options,
+    record: RequestRecord,
+) -> PredictionAnswer:
+    """Return which activities a model sees in an upload.
+
+    Args:
+        service: What decodes and infers.
+        upload: What the client sent.
+        classifier: The model.
+        options: What the client chose.
+        record: Takes up times.
+    """
+    async with _lane(service, record):
+        video = await _decode(service, upload, classifier, options=options, record=record)
+        (answer,) = await _classify(
+            service, [classifier], video, top_k=options.top_k, record=record
+        )
+    return PredictionAnswer(
+        request_id=record.request_id,
+        model=summarize(classifier),
+        media=_describe_media(video),
+        clip=answer.clip,
+        windows=answer.windows,
+        timings=_report_times(record),
+    )
+
+
+def choose_compared(registry: ModelRegistry, references: Sequence[str]) -> list[ActivityClassifier]:
+    """Return the loaded models that are to be compared, the baseline first.
+
+    Raises:
+        UnknownModelError: If there is none of a name.
+        ModelNotReadyError: If one is not loaded.
+        IncomparableModelsError: If two are the same, or do not take and answer the same.
+    """
+    classifiers = [registry.get(reference) for reference in references]
+    cards = [classifier.card for classifier in classifiers]
+    names = [card.reference for card in cards]
+    if len(set(names)) < len(names):
+        raise IncomparableModelsError(f"the same model twice: {', '.join(names)}")
+    for card in cards[1:]:
+        if card.spec != cards[0].spec:
+            raise IncomparableModelsError(
+                f"{card.reference} takes other windows than {cards[0].reference}"
+            )
+        if card.labels != cards[0].labels:
+            raise IncomparableModelsError(
+                f"{card.reference} knows other activities than {cards[0].reference}"
+            )
+    return classifiers
+
+
+async def compare_models(
+    service: Service,
+    upload: Upload,
+    *,
+    classifiers: Sequence[ActivityClassifier],
+    options: Options,
+    record: RequestRecord,
+) -> ComparisonAnswer:
+    """Return the answers of several models to the same windows, the baseline first.
+
+    Args:
+        service: What decodes and infers.
+        upload: What the client sent.
+        classifiers: The models, as `choose_compared` returns them.
+        options: What the client chose.
+        record: Takes up times and differences.
+    """
+    async with _lane(service, record):
+        video = await _decode(service, upload, classifiers[0], options=options, record=record)
+        answers = await _classify(service, classifiers, video, top_k=options.top_k, record=record)
+    return ComparisonAnswer(
+        request_id=record.request_id,
+        media=_describe_media(video),
+        answers=[_word_answer(answer) for answer in answers],
+        pairs=[_word_pair(answers[0], answer, record=record) for answer in answers[1:]],
+        timings=_report_times(record),
+    )
+
+
+@asynccontextmanager
+async def _lane(service: Service, record: RequestRecord) -> AsyncIterator[None]:
+    """Hold one of the places that fit the cores, and note how long the wait for it was."""
+    started = time.perf_counter()
+    async with service.lanes.enter():
+        record.note("queue", time.perf_counter() - started)
+        yield
+
+
+async def _decode(
+    service: Service,
+    upload: Upload,
+    classifier: ActivityClassifier,
+    *,
+    options: Options,
+    record: RequestRecord,
+) -> VideoWindows:
+    with record.measure("decode"):
+        video = await service.decode(upload, classifier.card.spec, options)
+    record.num_windows = len(video.spans)
+    return video
+
+
+async def _classify(
+    service: Service,
+    classifiers: Sequence[ActivityClassifier],
+    video: VideoWindows,
+    *,
+    top_k: int,
+    record: RequestRecord,
+) -> list[Classified]:
+    """Ask every model in one thread, one after the other, so that their times compare."""
+    submitted = time.perf_counter()
+    answers = await service.inference.run(
+        lambda: [classify(classifier, video, top_k=top_k) for classifier in classifiers],
+        on_start=lambda: record.note("queue", time.perf_counter() - submitted),
+    )
+    for answer in answers:
+        labels = label_model(answer.classifier)
+        record.note("inference", answer.prediction.inference_s, labels)
+        record.note("postprocess", answer.postprocess_s, labels)
+    return answers
+
+
+def _describe_media(video: VideoWindows) -> DecodedMedia:
+    return DecodedMedia(**asdict(video.info))
+
+
+def _report_times(record: RequestRecord) -> StageTimes:
+    times_ms = {f"{stage}_ms": _to_ms(record.seconds_of(stage)) for stage in STAGES}
+    return StageTimes(**times_ms, total_ms=_to_ms(record.elapsed_s))
+
+
+def _to_ms(seconds: float) -> float:
+    return round(1000 * seconds, 3)
+
+
+def _word_answer(answer: Classified) -> ComparedAnswer:
+    return ComparedAnswer(
+        model=summarize(answer.classifier),
+        clip=answer.clip,
+        windows=answer.windows,
+        inference_ms=_to_ms(answer.prediction.inference_s),
+    )
+
+
+def _word_pair(baseline: Classified, candidate: Classified, *, record: RequestRecord) -> PairAnswer:
+    difference = compare(baseline.prediction, candidate.prediction)
+    pair = ComparedPair(
+        baseline=baseline.classifier.card.reference,
+        candidate=candidate.classifier.card.reference,
+        is_agreed=difference.clip_agrees,
+        max_difference=difference.max_abs_difference,
+    )
+    record.pairs.append(pair)
+    return PairAnswer(
+        baseline=pair.baseline,
+        candidate=pair.candidate,
+        clip_agrees=difference.clip_agrees,
+        window_agreement=list(difference.window_agrees_N),
+        agreement_ratio=difference.agreement_ratio,
+        max_abs_difference=difference.max_abs_difference,
+        mean_abs_difference=difference.mean_abs_difference,
+        latency_ratio=difference.latency_ratio,
+    )

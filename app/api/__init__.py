@@ -1,0 +1,1 @@
+"""The endpoints: thin, they only translate between HTTP and the core."""

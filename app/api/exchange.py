@@ -1,0 +1,89 @@
+"""Takes in an upload and waits for its answer, within limits of time and number."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from fastapi import Request
+from starlette.requests import ClientDisconnect
+
+from app.errors import ClientDisconnectedError, DeadlineExceededError
+from app.records import get_record
+from app.service import Service
+from app.uploads import Upload, UploadKind, UploadLimits, open_spool, receive_upload
+
+T = TypeVar("T")
+
+
+async def answer_upload(
+    request: Request,
+    service: Service,
+    *,
+    kinds: frozenset[UploadKind],
+    work: Callable[[Upload], Coroutine[None, None, T]],
+) -> T:
+    """Receive a request's body, and return what is made of it.
+
+    Args:
+        request: Its body has not been read yet.
+        service: Sets the limits.
+        kinds: What may be uploaded.
+        work: Makes the answer; canceled when the client goes away or the time is over.
+
+    Raises:
+        QueueFullError: If as many uploads are held as may be.
+        DeadlineExceededError: If the time is over.
+        ClientDisconnectedError: If the client went away.
+    """
+    record = get_record(request)
+    async with (
+        _deadline(service.settings.request_timeout_s),
+        service.uploads.enter(),
+        open_spool(service.spool) as folder,
+    ):
+        with record.measure("upload"):
+            upload = await _receive(request, service, folder, kinds=kinds)
+        record.num_bytes = upload.num_bytes
+        return await _until_disconnect(request, work(upload))
+
+
+@asynccontextmanager
+async def _deadline(timeout_s: float) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(timeout_s):
+            yield
+    except TimeoutError as exc:
+        raise DeadlineExceededError(timeout_s) from exc
+
+
+async def _receive(
+    request: Request, service: Service, folder: Path, *, kinds: frozenset[UploadKind]
+) -> Upload:
+    settings = service.settings
+    limits = UploadLimits(max_bytes=settings.max_upload_bytes, max_parts=settings.max_frames)
+    try:
+        return await receive_upload(request, folder, kinds=kinds, limits=limits)
+    except ClientDisconnect as exc:
+        raise ClientDisconnectedError from exc
+
+
+async def _until_disconnect(request: Request, work: Coroutine[None, None, T]) -> T:
+    """Return what the work gives, or cancel it when the client goes away."""
+    working = asyncio.create_task(work)
+    watching = asyncio.create_task(_watch_disconnect(request))
+    try:
+        await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise ClientDisconnectedError
+    finally:
+        working.cancel()
+        watching.cancel()
+        await asyncio.gather(working, watching, return_exceptions=True)
+
+
+async def _watch_disconnect(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

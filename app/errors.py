@@ -1,0 +1,210 @@
+"""Turns errors into RFC 9457 problem documents with a stable code.
+
+The errors of `models` carry facts; which HTTP status they mean is decided here, and here only.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from app.decoding import DecodeQueueFullError, DecodeTimeoutError, DecodeWorkerDiedError
+from app.records import get_record
+from app.schemas import Problem
+from models.errors import (
+    DriverActivityError,
+    InvalidFramesError,
+    MediaLimitError,
+    MediaTooShortError,
+    ModelNotReadyError,
+    UndecodableMediaError,
+    UnknownModelError,
+    UnsupportedMediaError,
+)
+
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 1
+FACTS = (
+    *("limit", "found", "accepted", "accepted_s", "num_frames", "min_frames"),
+    *("reference", "known", "reason", "reasons", "queue"),
+)
+"""Attributes of errors that clients are shown; others, such as a worker's traceback, are not."""
+
+
+class UploadTooLargeError(DriverActivityError):
+    """The request body is over the limit of bytes."""
+
+    def __init__(self, found: int, accepted: int) -> None:
+        super().__init__(found, accepted)
+        self.limit = "max_upload_bytes"
+        self.found = found
+        self.accepted = accepted
+
+    def __str__(self) -> str:
+        return f"the body has {self.found} bytes or more, accepted are at most {self.accepted}"
+
+
+class EmptyUploadError(DriverActivityError):
+    """The request carries no bytes to look at."""
+
+
+class InvalidUploadError(DriverActivityError):
+    """The multipart body is broken, or its fields are not the documented ones."""
+
+
+class IncomparableModelsError(DriverActivityError):
+    """The models to compare are fewer than two, or do not take and answer the same."""
+
+
+class QueueFullError(DriverActivityError):
+    """As many requests wait as may wait."""
+
+    def __init__(self, queue: str, accepted: int) -> None:
+        super().__init__(queue, accepted)
+        self.queue = queue
+        self.accepted = accepted
+
+    def __str__(self) -> str:
+        return f"the {self.queue} queue is full, {self.accepted} requests may wait"
+
+
+class DeadlineExceededError(DriverActivityError):
+    """The request took longer than a request may take."""
+
+    def __init__(self, accepted_s: float) -> None:
+        super().__init__(accepted_s)
+        self.accepted_s = accepted_s
+
+    def __str__(self) -> str:
+        return f"the request was not answered within {self.accepted_s:g} s"
+
+
+class ClientDisconnectedError(DriverActivityError):
+    """The client went away before it was answered."""
+
+
+class NotReadyError(DriverActivityError):
+    """The service cannot answer yet, or no longer."""
+
+    def __init__(self, reasons: Mapping[str, str]) -> None:
+        super().__init__(reasons)
+        self.reasons = dict(reasons)
+
+    def __str__(self) -> str:
+        return "; ".join(f"{name}: {reason}" for name, reason in self.reasons.items())
+
+
+@dataclass(frozen=True)
+class ProblemKind:
+    """What a client is told of one kind of error.
+
+    Attributes:
+        status: HTTP status.
+        code: Stable, for programs.
+        title: The same for every occurrence, for people.
+        is_passing: Whether trying again later may help.
+    """
+
+    status: int
+    code: str
+    title: str
+    is_passing: bool = False
+
+
+INTERNAL_ERROR = ProblemKind(500, "internal_error", "The service failed")
+INVALID_REQUEST = ProblemKind(422, "invalid_request", "A parameter is not accepted")
+
+PROBLEMS: Mapping[type[DriverActivityError], ProblemKind] = {
+    UploadTooLargeError: ProblemKind(413, "upload_too_large", "The body is too large"),
+    EmptyUploadError: ProblemKind(422, "empty_upload", "There is nothing in the body"),
+    InvalidUploadError: ProblemKind(422, "invalid_upload", "The body is not the documented form"),
+    IncomparableModelsError: ProblemKind(
+        422, "incomparable_models", "These models cannot be compared"
+    ),
+    UnsupportedMediaError: ProblemKind(415, "unsupported_media", "Not an accepted kind of media"),
+    UndecodableMediaError: ProblemKind(422, "undecodable_media", "The media cannot be decoded"),
+    MediaTooShortError: ProblemKind(422, "media_too_short", "The video has too few frames"),
+    MediaLimitError: ProblemKind(422, "media_limit_exceeded", "The media is over a limit"),
+    InvalidFramesError: ProblemKind(422, "invalid_frames", "The frames are of a wrong form"),
+    DecodeWorkerDiedError: ProblemKind(422, "decoder_crashed", "The media crashed the decoder"),
+    DecodeTimeoutError: ProblemKind(504, "decode_timeout", "Decoding took too long"),
+    UnknownModelError: ProblemKind(404, "unknown_model", "There is no such model"),
+    ModelNotReadyError: ProblemKind(503, "model_not_ready", "The model is not ready", True),
+    NotReadyError: ProblemKind(503, "not_ready", "The service is not ready", True),
+    QueueFullError: ProblemKind(503, "queue_full", "Too many requests wait", True),
+    DecodeQueueFullError: ProblemKind(503, "queue_full", "Too many requests wait", True),
+    ClientDisconnectedError: ProblemKind(499, "abandoned", "The client went away"),
+    DeadlineExceededError: ProblemKind(504, "deadline_exceeded", "The request took too long"),
+}
+"""Every error that a client may cause or meet; any other is an internal error."""
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Make an application answer errors with problem documents."""
+    app.add_exception_handler(DriverActivityError, _answer_error)
+    app.add_exception_handler(RequestValidationError, _answer_validation)
+    app.add_exception_handler(HTTPException, _answer_http)
+
+
+def find_kind(error: DriverActivityError) -> ProblemKind:
+    """Return what clients are told of an error."""
+    return next(
+        (PROBLEMS[base] for base in type(error).__mro__ if base in PROBLEMS), INTERNAL_ERROR
+    )
+
+
+def answer_problem(
+    request: Request, kind: ProblemKind, *, detail: str, facts: Mapping[str, Any] | None = None
+) -> JSONResponse:
+    """Return the problem document of one request, and note its code in the request's record."""
+    record = get_record(request)
+    record.code = kind.code
+    problem = Problem(
+        type=f"urn:driver-activity:problem:{kind.code}",
+        title=kind.title,
+        status=kind.status,
+        detail=detail,
+        code=kind.code,
+        instance=f"urn:driver-activity:request:{record.request_id}",
+        request_id=record.request_id,
+        **dict(facts or {}),
+    )
+    return JSONResponse(
+        problem.model_dump(mode="json"),
+        status_code=kind.status,
+        media_type=PROBLEM_MEDIA_TYPE,
+        headers={"Retry-After": str(RETRY_AFTER_S)} if kind.is_passing else None,
+    )
+
+
+def _answer_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, DriverActivityError)
+    kind = find_kind(error)
+    if kind is INTERNAL_ERROR:
+        raise error
+    facts = {name: getattr(error, name) for name in FACTS if hasattr(error, name)}
+    return answer_problem(request, kind, detail=str(error), facts=facts)
+
+
+def _answer_validation(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    faults = [
+        {"parameter": ".".join(map(str, fault["loc"][1:])), "reason": fault["msg"]}
+        for fault in error.errors()
+    ]
+    detail = "; ".join(f"{fault['parameter']}: {fault['reason']}" for fault in faults)
+    return answer_problem(request, INVALID_REQUEST, detail=detail, facts={"faults": faults})
+
+
+def _answer_http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    phrase = HTTPStatus(error.status_code).phrase
+    kind = ProblemKind(error.status_code, phrase.lower().replace(" ", "_"), phrase)
+    response = answer_problem(request, kind, detail=str(error.detail))
+    response.headers.update(error.headers or {})
+    return response

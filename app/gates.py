@@ -1,0 +1,59 @@
+"""Bounded queues before what may run a limited number of times at once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from app.errors import QueueFullError
+
+
+class Gate:
+    """Lets a number of tasks in and lets a number wait; any further one is refused.
+
+    Args:
+        name: What the gate guards, for errors and metrics.
+        capacity: How many may be inside at once.
+        max_waiting: How many may wait.
+    """
+
+    def __init__(self, name: str, *, capacity: int, max_waiting: int) -> None:
+        self.name = name
+        self._max_waiting = max_waiting
+        self._semaphore = asyncio.Semaphore(capacity)
+        self._num_waiting = 0
+
+    @property
+    def num_waiting(self) -> int:
+        """How many wait now."""
+        return self._num_waiting
+
+    @asynccontextmanager
+    async def enter(self) -> AsyncIterator[None]:
+        """Wait for a place, in the order of arrival, and hold it for the body of the statement.
+
+        Raises:
+            QueueFullError: If as many wait as may wait.
+        """
+        await self.acquire()
+        try:
+            yield
+        finally:
+            self.release()
+
+    async def acquire(self) -> None:
+        """Wait for a place, in the order of arrival, and take it; `release` gives it back.
+
+        Raises:
+            QueueFullError: If as many wait as may wait.
+        """
+        if self._semaphore.locked() and self._num_waiting >= self._max_waiting:
+            raise QueueFullError(self.name, self._max_waiting)
+        self._num_waiting += 1
+        try:
+            await self._semaphore.acquire()
+        finally:
+            self._num_waiting -= 1
+
+    def release(self) -> None:
+        """Give a place back."""
+        self._semaphore.release()

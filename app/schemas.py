@@ -1,0 +1,177 @@
+"""What the service answers, as clients see it; ratios and probabilities are 0-1."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from models.card import ModelCard
+from models.registry import State
+from models.runtimes import RuntimeName
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Milliseconds = Annotated[float, Field(ge=0)]
+
+
+class Answer(BaseModel):
+    """Base of everything that is answered."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class ActivityProbability(Answer):
+    """How probable one activity is."""
+
+    label: str = Field(examples=["drinking"])
+    probability: Probability = Field(examples=[0.93])
+
+
+class ClipAnswer(Answer):
+    """What the video as a whole shows: the mean over its windows."""
+
+    activities: list[ActivityProbability] = Field(description="The most probable ones first.")
+
+
+class WindowAnswer(ClipAnswer):
+    """What one window of the video shows."""
+
+    start_s: float = Field(examples=[0.0])
+    end_s: float = Field(examples=[3.0])
+    num_padded_frames: int = Field(
+        description="How many of the window's frames repeat the last one, because the video "
+        "ended before the window did.",
+        examples=[0],
+    )
+
+
+class ModelSummary(Answer):
+    """Which model answered."""
+
+    name: str = Field(examples=["mobilenet3d-int8"])
+    version: int = Field(examples=[1])
+    precision: Literal["fp32", "int8"]
+    runtime: RuntimeName
+    notice: str = Field(
+        description="What anybody who uses the answers has to know.",
+        examples=["Trained on synthetic, not filmed, drivers."],
+    )
+
+
+class DecodedMedia(Answer):
+    """What was uploaded, as it was decoded."""
+
+    container: str = Field(examples=["mov,mp4,m4a,3gp,3g2,mj2"])
+    codec: str = Field(examples=["h264"])
+    width_px: int = Field(examples=[640])
+    height_px: int = Field(examples=[480])
+    rotation_degrees: int = Field(examples=[0])
+    frame_rate_hz: float | None = Field(examples=[30.0])
+    duration_s: float = Field(examples=[3.0])
+    num_frames: int = Field(examples=[90])
+
+
+class StageTimes(Answer):
+    """Milliseconds that each stage took."""
+
+    upload_ms: Milliseconds
+    queue_ms: Milliseconds
+    decode_ms: Milliseconds
+    inference_ms: Milliseconds
+    postprocess_ms: Milliseconds
+    total_ms: Milliseconds
+
+
+class PredictionAnswer(Answer):
+    """The activities of a video, over time."""
+
+    request_id: str = Field(examples=["6f1f0b6ec1c94c0e8a3d5f6d8a1b2c3d"])
+    model: ModelSummary
+    media: DecodedMedia
+    clip: ClipAnswer
+    windows: list[WindowAnswer]
+    timings: StageTimes
+
+
+class ComparedAnswer(Answer):
+    """What one of the compared models answers."""
+
+    model: ModelSummary
+    clip: ClipAnswer
+    windows: list[WindowAnswer]
+    inference_ms: Milliseconds
+
+
+class PairAnswer(Answer):
+    """How a candidate differs from the baseline, the first of the compared models."""
+
+    baseline: str = Field(examples=["mobilenet3d-fp32@1"])
+    candidate: str = Field(examples=["mobilenet3d-int8@1"])
+    clip_agrees: bool = Field(description="Whether both name the same activity for the video.")
+    window_agreement: list[bool] = Field(
+        description="The same for every window.", examples=[[True, True]]
+    )
+    agreement_ratio: float = Field(
+        ge=0, le=1, description="Share of the windows that agree.", examples=[1.0]
+    )
+    max_abs_difference: Probability = Field(
+        description="Largest difference of a probability, over windows and activities.",
+        examples=[0.021],
+    )
+    mean_abs_difference: Probability = Field(
+        description="Mean difference of a probability, over windows and activities.",
+        examples=[0.0013],
+    )
+    latency_ratio: float = Field(
+        ge=0,
+        description="Inference time of the baseline divided by the candidate's, in this request: "
+        "above 1 the candidate is the faster one.",
+        examples=[3.2],
+    )
+
+
+class ComparisonAnswer(Answer):
+    """The answers of several models to the same windows, decoded once."""
+
+    request_id: str = Field(examples=["6f1f0b6ec1c94c0e8a3d5f6d8a1b2c3d"])
+    media: DecodedMedia
+    answers: list[ComparedAnswer]
+    pairs: list[PairAnswer]
+    timings: StageTimes
+
+
+class ModelAnswer(Answer):
+    """One installed version of a model."""
+
+    reference: str = Field(examples=["mobilenet3d-int8@1"])
+    aliases: list[str] = Field(
+        description="Further names that lead to this version.", examples=[["default"]]
+    )
+    state: State
+    reason: str = Field(description="Why it is not ready, else empty.", examples=[""])
+    runtime: RuntimeName
+    card: ModelCard | None = Field(description="Absent while it was not read or is not valid.")
+
+
+class ModelListAnswer(Answer):
+    """Every installed version of every model."""
+
+    models: list[ModelAnswer]
+
+
+class HealthAnswer(Answer):
+    """That the service is well."""
+
+    status: Literal["live", "ready"]
+
+
+class Problem(BaseModel):
+    """An RFC 9457 problem document; facts of the error are further members."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    type: str = Field(examples=["urn:driver-activity:problem:media_too_short"])
+    title: str = Field(examples=["The video has too few frames"])
+    status: int = Field(examples=[422])
+    detail: str = Field(examples=["video has 3 frames, needs at least 4"])
+    code: str = Field(description="Stable, for programs.", examples=["media_too_short"])
+    instance: str = Field(examples=["urn:driver-activity:request:6f1f0b6ec1c94c0e8a3d5f6d8a1b2c3d"])
+    request_id: str = Field(examples=["6f1f0b6ec1c94c0e8a3d5f6d8a1b2c3d"])

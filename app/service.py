@@ -1,0 +1,175 @@
+"""The service as a whole: what it consists of, how it starts and how it ends."""
+
+import asyncio
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from app.decoding import DecodePool
+from app.gates import Gate
+from app.inference import InferencePool
+from app.metrics import Metrics
+from app.records import label_model
+from app.settings import Settings
+from app.uploads import Upload
+from models.registry import ModelRegistry
+from models.spec import ClipSpec
+from models.video.limits import DecodeLimits
+from models.video.windows import VideoWindows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a client chose for one request.
+
+    Attributes:
+        top_k: How many activities to name.
+        stride_s: Distance of window starts; None for windows that do not overlap.
+        frame_rate_hz: Rate of frames that carry no times.
+    """
+
+    top_k: int
+    stride_s: float | None
+    frame_rate_hz: float | None
+
+
+class Service:
+    """Everything that requests share, wired once.
+
+    At most `settings.num_lanes` requests compute at a time: first in a decode worker, then in an
+    inference thread, so that together they never use more than the cores. The others wait in the
+    decode queue.
+
+    Args:
+        settings: What the operator chose.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.limits = DecodeLimits(
+            max_pixels=settings.max_pixels,
+            max_aspect_ratio=settings.max_aspect_ratio,
+            max_duration_s=settings.max_duration_s,
+            max_frames=settings.max_frames,
+            max_windows=settings.max_windows,
+            max_batch_bytes=settings.max_batch_bytes,
+            min_frames=settings.min_frames,
+        )
+        self.registry = ModelRegistry(
+            settings.model_dir,
+            requested=settings.models,
+            aliases=settings.aliases,
+            runtime_name=settings.runtime,
+            num_threads=settings.threads_per_inference,
+        )
+        self.uploads = Gate("upload", capacity=settings.max_uploads, max_waiting=0)
+        self.lanes = Gate(
+            "decode", capacity=settings.num_lanes, max_waiting=settings.decode_queue_size
+        )
+        self.decoder = DecodePool(
+            num_workers=settings.num_decode_workers,
+            timeout_s=settings.decode_timeout_s,
+            max_waiting=settings.num_lanes,
+        )
+        self.inference = InferencePool(
+            num_workers=settings.num_inference_workers, max_waiting=settings.inference_queue_size
+        )
+        self.metrics = Metrics(
+            queue_depths={
+                "decode": lambda: self.lanes.num_waiting + self.decoder.num_waiting,
+                "inference": lambda: self.inference.num_waiting,
+            },
+            is_ready=lambda: not self.problems,
+        )
+        self.spool = Path()
+        self._faults = {"service": "starting"}
+        self._log = structlog.get_logger("driver_activity.service")
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """Why the service is not ready, by what is at fault; empty when it is ready."""
+        return {**self._faults, **self.registry.problems}
+
+    @asynccontextmanager
+    async def run(self) -> AsyncIterator[None]:
+        """Serve for the body of the statement; loading goes on beside it."""
+        self.spool = Path(tempfile.mkdtemp(prefix="driver-activity-"))
+        loading = asyncio.create_task(self._load())
+        try:
+            yield
+        finally:
+            self.withdraw()
+            await loading
+            await asyncio.to_thread(self._close)
+
+    async def decode(self, upload: Upload, spec: ClipSpec, options: Options) -> VideoWindows:
+        """Return the windows of an upload.
+
+        Frames that come without a rate are taken to fill one window.
+
+        Args:
+            upload: What the client sent.
+            spec: What a window is.
+            options: What the client chose.
+
+        Raises:
+            DriverActivityError: If it cannot be decoded; see `DecodePool.read_windows`.
+        """
+        stride_s, frame_rate_hz = options.stride_s, options.frame_rate_hz
+        if upload.kind == "video":
+            return await self.decoder.read_windows(
+                upload.paths[0], spec, stride_s=stride_s, limits=self.limits
+            )
+        if upload.kind == "npy":
+            return await self.decoder.read_array(
+                upload.paths[0],
+                spec,
+                frame_rate_hz=frame_rate_hz,
+                stride_s=stride_s,
+                limits=self.limits,
+            )
+        return await self.decoder.read_images(
+            upload.paths,
+            spec,
+            frame_rate_hz=frame_rate_hz or len(upload.paths) / spec.window_s,
+            stride_s=stride_s,
+            limits=self.limits,
+        )
+
+    def withdraw(self) -> None:
+        """Be not ready from now on, so that no new traffic comes while the rest is answered."""
+        self._faults["service"] = "shutting down"
+
+    async def _load(self) -> None:
+        """Start the decoder and load the models; what fails leaves the service not ready."""
+        started = time.perf_counter()
+        try:
+            await asyncio.gather(
+                asyncio.to_thread(self.decoder.start), asyncio.to_thread(self.registry.load)
+            )
+        except Exception as exc:
+            self._faults["service"] = f"cannot start: {exc}"
+            self._log.exception("start_failed")
+            return
+        self._announce(seconds=time.perf_counter() - started)
+
+    def _announce(self, *, seconds: float) -> None:
+        if self._faults["service"] == "starting":
+            del self._faults["service"]
+        for entry in self.registry.entries:
+            if entry.classifier is not None:
+                self.metrics.announce_model(label_model(entry.classifier))
+        for reference, reason in self.registry.problems.items():
+            self._log.error("model_failed", model=reference, reason=reason)
+        self._log.info("started", is_ready=not self.problems, seconds=round(seconds, 3))
+
+    def _close(self) -> None:
+        self.decoder.close(timeout_s=self.settings.shutdown_grace_s)
+        self.inference.close()
+        shutil.rmtree(self.spool)

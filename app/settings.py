@@ -1,0 +1,200 @@
+"""What an operator can choose, from the environment and from flags of `python -m app`."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from models.registry import REFERENCE
+from models.runtimes import RuntimeName
+
+ENV_PREFIX = "DRIVER_ACTIVITY_"
+REPOSITORY_ROOT = Path(__file__).resolve().parents[1]
+MIB = 1024 * 1024
+DEFAULT_ALIAS = "default"
+
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+def count_cores(cgroup_root: Path = Path("/sys/fs/cgroup")) -> int:
+    """Return how many processor cores this process may use, from affinity and cgroup quota."""
+    num_cores = len(os.sched_getaffinity(0))
+    quota_cores = _read_quota(cgroup_root)
+    return num_cores if quota_cores is None else max(1, min(num_cores, int(quota_cores)))
+
+
+def _read_quota(root: Path) -> float | None:
+    """Return the quota in cores of control groups version 2, else 1, or None without one."""
+    try:
+        if (unified := root / "cpu.max").is_file():
+            quota, period = unified.read_text().split()
+        else:
+            quota = (root / "cpu" / "cpu.cfs_quota_us").read_text()
+            period = (root / "cpu" / "cpu.cfs_period_us").read_text()
+        return float(quota) / float(period) if float(quota) > 0 else None
+    except (OSError, ValueError):  # no control group, or its quota is "max"
+        return None
+
+
+class Settings(BaseSettings):
+    """Serve activity recognition models over HTTP.
+
+    Every setting is an environment variable DRIVER_ACTIVITY_<NAME> and a flag; the flag wins.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_ignore_empty=True,
+        frozen=True,
+        cli_kebab_case=True,
+        cli_hide_none_type=True,
+        cli_prog_name="python -m app",
+    )
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes any.")
+    model_dir: Path = Field(
+        default=REPOSITORY_ROOT / "models" / "weights",
+        description="Folder of model folders, each name/version.",
+    )
+    models: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("mobilenet3d-int8", "mobilenet3d-fp32"),
+        min_length=1,
+        description="Models to load, as name or name@version, separated by commas.",
+    )
+    aliases: Annotated[dict[str, str], NoDecode] = Field(
+        default={DEFAULT_ALIAS: "mobilenet3d-int8"},
+        description="Further names of models, as alias=reference, separated by commas; requests "
+        f"that name no model get the alias {DEFAULT_ALIAS!r}.",
+    )
+    runtime: RuntimeName = Field(
+        default="openvino", description="Engine that runs the networks: openvino or torch."
+    )
+    max_upload_bytes: Count = Field(default=64 * MIB, description="Largest request body, in bytes.")
+    max_pixels: Count = Field(
+        default=4096 * 2304, description="Largest picture of a video, width times height."
+    )
+    max_aspect_ratio: float = Field(
+        default=16, ge=1, le=1000, description="Longer side of a picture by its shorter side."
+    )
+    max_duration_s: Seconds = Field(default=120, description="Longest video, in seconds.")
+    max_frames: Count = Field(default=7200, description="Most frames of one video or batch.")
+    max_windows: Count = Field(
+        default=128, description="Most windows that one request may ask for."
+    )
+    max_batch_bytes: Count = Field(
+        default=512 * MIB, description="Largest array of frames, in bytes."
+    )
+    min_frames: Count = Field(
+        default=2,
+        description="Fewest frames that are answered; from there up to a window's need the last "
+        "frame is repeated.",
+    )
+    cores: Count = Field(
+        default_factory=count_cores,
+        description="Processor cores to use; found by affinity and control group.",
+    )
+    threads_per_inference: Count = Field(default=1, description="Threads that one inference uses.")
+    decode_workers: int = Field(
+        default=0, ge=0, description="Processes that decode; 0: as many as the cores carry."
+    )
+    inference_workers: int = Field(
+        default=0, ge=0, description="Threads that infer; 0: as many as the cores carry."
+    )
+    max_uploads: Count = Field(default=64, description="Most uploads that are held at once.")
+    decode_queue_size: int = Field(
+        default=32, ge=0, description="Most requests that wait for decoding."
+    )
+    inference_queue_size: int = Field(
+        default=32, ge=0, description="Most requests that wait for inference."
+    )
+    decode_timeout_s: Seconds = Field(
+        default=20, description="Longest time that one video may take to decode, in seconds."
+    )
+    request_timeout_s: Seconds = Field(
+        default=30, description="Longest time that one request may take, upload included."
+    )
+    shutdown_grace_s: Seconds = Field(
+        default=20, description="Longest time that a shutdown waits for requests in flight."
+    )
+    log_level: LogLevel = Field(
+        default="info", description="Least severe log lines: debug, info, warning or error."
+    )
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _split_models(cls, value: object) -> object:
+        return _split(value) if isinstance(value, str) else value
+
+    @field_validator("aliases", mode="before")
+    @classmethod
+    def _split_aliases(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [item.partition("=") for item in _split(value)]
+        return {alias.strip(): reference.strip() for alias, _, reference in pairs}
+
+    @model_validator(mode="after")
+    def _check_references(self) -> Self:
+        for reference in (*self.models, *self.aliases, *self.aliases.values()):
+            if REFERENCE.fullmatch(reference) is None:
+                raise ValueError(f"{reference!r} is not a model, as name or name@version")
+        return self
+
+    @model_validator(mode="after")
+    def _check_threads(self) -> Self:
+        num_threads = self.num_inference_workers * self.threads_per_inference
+        if max(num_threads, self.num_decode_workers) > self.cores:
+            raise ValueError(
+                f"{self.num_decode_workers} decode workers and {num_threads} inference threads "
+                f"do not fit {self.cores} cores"
+            )
+        return self
+
+    @property
+    def num_lanes(self) -> int:
+        """Requests that compute at once, so that the threads of all of them fit the cores."""
+        return max(1, self.cores // self.threads_per_inference)
+
+    @property
+    def num_decode_workers(self) -> int:
+        """Processes that decode."""
+        return self.decode_workers or self.num_lanes
+
+    @property
+    def num_inference_workers(self) -> int:
+        """Threads that infer."""
+        return self.inference_workers or self.num_lanes
+
+
+def parse_settings(arguments: Sequence[str]) -> Settings:
+    """Return the settings that environment and command line give.
+
+    Raises:
+        SystemExit: With status 2, after a message, if one is wrong; with 0 after `--help`.
+    """
+    try:
+        return Settings(_cli_parse_args=list(arguments))
+    except ValidationError as exc:
+        for fault in exc.errors(include_url=False):
+            print(f"python -m app: error: {_describe(fault)}", file=sys.stderr)
+        raise SystemExit(2) from exc
+
+
+def _describe(fault: ErrorDetails) -> str:
+    if not fault["loc"]:
+        return fault["msg"].removeprefix("Value error, ")
+    name = str(fault["loc"][0])
+    flag, variable = f"--{name.replace('_', '-')}", f"{ENV_PREFIX}{name.upper()}"
+    return f"{flag} ({variable}): {fault['msg']}, found {fault['input']!r}"
+
+
+def _split(value: str) -> list[str]:
+    return [item.strip() for item in value.split(",") if item.strip()]

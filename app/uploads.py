@@ -1,0 +1,229 @@
+"""Receives request bodies: straight to files, counted while they arrive, never whole in memory.
+
+Accepted are a `multipart/form-data` body with one part `clip` (a video) or parts `frames` (images,
+in their order), or the bare bytes of a video or of an `.npy` array. The type that a part or a
+video claims to have chooses nothing: the decoder goes by the bytes.
+"""
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from python_multipart.multipart import parse_options_header
+from starlette.requests import Request
+
+from app.errors import EmptyUploadError, InvalidUploadError, UploadTooLargeError
+from app.multipart import MultipartReader, PartData
+from models.errors import MediaLimitError, UnsupportedMediaError
+
+UploadKind = Literal["video", "images", "npy"]
+FIELDS: dict[str, UploadKind] = {"clip": "video", "frames": "images"}
+VIDEO_KINDS: frozenset[UploadKind] = frozenset({"video"})
+FRAMES_KINDS: frozenset[UploadKind] = frozenset({"images", "npy"})
+NPY_TYPE = "application/x-npy"
+MULTIPART_TYPE = "multipart/form-data"
+BARE_VIDEO_TYPES = ("video/*", "image/gif", "application/octet-stream")
+FLUSH_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class UploadLimits:
+    """How much one upload may be.
+
+    Attributes:
+        max_bytes: Bytes of the request body.
+        max_parts: Parts of a multipart body.
+    """
+
+    max_bytes: int
+    max_parts: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    """A received body.
+
+    Attributes:
+        kind: What it claims to be.
+        paths: One file, or one for each image, in their order.
+        num_bytes: Bytes of the body.
+    """
+
+    kind: UploadKind
+    paths: tuple[Path, ...]
+    num_bytes: int
+
+
+@asynccontextmanager
+async def open_spool(root: Path) -> AsyncIterator[Path]:
+    """Make a folder for one upload, gone with all its files at the end of the statement."""
+    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, dir=root))
+    try:
+        yield folder
+    finally:
+        await asyncio.shield(asyncio.to_thread(shutil.rmtree, folder))
+
+
+async def receive_upload(
+    request: Request, folder: Path, *, kinds: frozenset[UploadKind], limits: UploadLimits
+) -> Upload:
+    """Write a request's body into files.
+
+    Args:
+        request: Its body has not been read yet.
+        folder: Where the files go.
+        kinds: What is accepted.
+        limits: How much is accepted.
+
+    Raises:
+        UnsupportedMediaError: If the content type is none that is accepted.
+        UploadTooLargeError: If the body is larger than the limit; at most that much is read.
+        MediaLimitError: If there are more images than may be.
+        EmptyUploadError: If the body, or one of its parts, is empty.
+        InvalidUploadError: If the body is not the documented form.
+    """
+    content_type, options = parse_options_header(request.headers.get("content-type"))
+    kind = _find_kind(content_type.decode("latin-1"), kinds)
+    chunks = _count_bytes(request, limits.max_bytes)
+    if kind == "multipart":
+        parts = _PartWriter(folder, kinds=kinds, max_parts=limits.max_parts)
+        return await _receive_multipart(chunks, parts, boundary=options.get(b"boundary", b""))
+    return await _receive_bare(chunks, folder / "body", kind=kind)
+
+
+def _find_kind(
+    content_type: str, kinds: frozenset[UploadKind]
+) -> UploadKind | Literal["multipart"]:
+    if content_type == MULTIPART_TYPE and kinds & set(FIELDS.values()):
+        return "multipart"
+    if content_type == NPY_TYPE and "npy" in kinds:
+        return "npy"
+    is_video = content_type.startswith("video/") or content_type in BARE_VIDEO_TYPES
+    if is_video and "video" in kinds:
+        return "video"
+    accepted = ", ".join(accepted_types(kinds))
+    raise UnsupportedMediaError(f"content type is {content_type!r}, accepted are {accepted}")
+
+
+def accepted_types(kinds: frozenset[UploadKind]) -> tuple[str, ...]:
+    """Return the content types that carry some of these kinds of upload."""
+    return (
+        *((MULTIPART_TYPE,) if kinds & set(FIELDS.values()) else ()),
+        *(BARE_VIDEO_TYPES if "video" in kinds else ()),
+        *((NPY_TYPE,) if "npy" in kinds else ()),
+    )
+
+
+async def _count_bytes(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
+    """Yield the body's chunks; refuse it as soon as it is known to be too large."""
+    announced = request.headers.get("content-length", "0")
+    found = int(announced) if announced.isdecimal() else 0
+    if found > max_bytes:
+        raise UploadTooLargeError(found, max_bytes)
+    num_bytes = 0
+    async for chunk in request.stream():
+        num_bytes += len(chunk)
+        if num_bytes > max_bytes:
+            raise UploadTooLargeError(num_bytes, max_bytes)
+        yield chunk
+
+
+class _FileWriter:
+    """Writes one file in large pieces, in threads: a disk may be slow, the loop may not."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.num_bytes = 0
+        self._pending: list[bytes] = []
+        self._num_pending = 0
+
+    async def write(self, data: bytes) -> None:
+        self._pending.append(data)
+        self._num_pending += len(data)
+        self.num_bytes += len(data)
+        if self._num_pending >= FLUSH_BYTES:
+            await self.flush()
+
+    async def flush(self) -> None:
+        pending, self._pending, self._num_pending = self._pending, [], 0
+        await asyncio.to_thread(_append, self.path, pending)
+
+    async def finish(self) -> Path:
+        if not self.num_bytes:
+            raise EmptyUploadError("the body, or a part of it, is empty")
+        await self.flush()
+        return self.path
+
+
+def _append(path: Path, pieces: list[bytes]) -> None:
+    with path.open("ab") as file:
+        file.writelines(pieces)
+
+
+async def _receive_bare(chunks: AsyncIterator[bytes], path: Path, *, kind: UploadKind) -> Upload:
+    writer = _FileWriter(path)
+    async for chunk in chunks:
+        await writer.write(chunk)
+    return Upload(kind=kind, paths=(await writer.finish(),), num_bytes=writer.num_bytes)
+
+
+async def _receive_multipart(
+    chunks: AsyncIterator[bytes], parts: "_PartWriter", *, boundary: bytes
+) -> Upload:
+    reader = MultipartReader(boundary)
+    num_bytes = 0
+    async for chunk in chunks:
+        num_bytes += len(chunk)
+        for part in reader.feed(chunk):
+            await parts.write(part)
+    if not num_bytes:
+        raise EmptyUploadError("the body is empty")
+    reader.finish()
+    return Upload(kind=parts.kind, paths=await parts.finish(), num_bytes=num_bytes)
+
+
+class _PartWriter:
+    """Writes the parts of one body, each into its own file."""
+
+    def __init__(self, folder: Path, *, kinds: frozenset[UploadKind], max_parts: int) -> None:
+        self._folder = folder
+        self._fields = {field: kind for field, kind in FIELDS.items() if kind in kinds}
+        self._max_parts = max_parts
+        self._writers: list[_FileWriter] = []
+        self._field = ""
+
+    async def write(self, part: PartData) -> None:
+        if part.index == len(self._writers):
+            await self._begin(part)
+        await self._writers[part.index].write(part.data)
+
+    async def _begin(self, part: PartData) -> None:
+        if self._writers:
+            await self._writers[-1].finish()
+        self._check(part)
+        self._field = part.field
+        self._writers.append(_FileWriter(self._folder / str(part.index)))
+
+    def _check(self, part: PartData) -> None:
+        if part.field not in self._fields:
+            accepted = ", ".join(self._fields)
+            raise InvalidUploadError(f"field {part.field!r} is unknown, accepted are: {accepted}")
+        if self._writers and (part.field == "clip" or part.field != self._field):
+            raise InvalidUploadError("the body has more than one clip, or a clip and frames")
+        if part.index >= self._max_parts:
+            raise MediaLimitError("max_frames", part.index + 1, self._max_parts)
+
+    @property
+    def kind(self) -> UploadKind:
+        if not self._field:
+            raise InvalidUploadError(f"no part is named {' or '.join(self._fields)}")
+        return self._fields[self._field]
+
+    async def finish(self) -> tuple[Path, ...]:
+        await self._writers[-1].finish()
+        return tuple(writer.path for writer in self._writers)

@@ -1,0 +1,1 @@
+"""Measures what the README's table says: `make bench`."""

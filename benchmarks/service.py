@@ -1,0 +1,147 @@
+"""The service as a client sees it: start, answers, memory."""
+
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+from numpy.typing import NDArray
+
+from training.data.synthetic import SyntheticConfig
+from training.data.synthetic.body import make_bodies
+from training.data.synthetic.people import draw_person
+from training.data.synthetic.studio import Studio
+from training.data.synthetic.writer import write_video
+
+NUM_TIMED_REQUESTS = 200
+NUM_SOAK_REQUESTS = 2000
+NUM_STARTS = 5
+DEADLINE_S = 60.0
+POLL_S = 0.01
+
+
+def measure_service(folder: Path) -> dict[str, Any]:
+    """Return how fast the service starts and answers, and what memory it keeps.
+
+    Args:
+        folder: Where the clip that is posted is written.
+    """
+    clip = write_clip(folder / "clip.mp4")
+    ready_s = [_measure_start() for _ in range(NUM_STARTS)]
+    with running_service() as (process, client):
+        answer_s = [_post(client, clip) for _ in range(NUM_TIMED_REQUESTS)]
+        before = resident_bytes(process.pid)
+        for _ in range(NUM_SOAK_REQUESTS):
+            _post(client, clip)
+        after = resident_bytes(process.pid)
+    return {
+        "ready_s": {"median": statistics.median(ready_s), "max": max(ready_s)},
+        "answer_ms": {
+            "median": statistics.median(answer_s) * 1e3,
+            "p95": float(np.quantile(answer_s, 0.95)) * 1e3,
+        },
+        "resident_mb": {name: size / 1e6 for name, size in before.items()},
+        f"resident_mb_after_{NUM_SOAK_REQUESTS}_more": {
+            name: size / 1e6 for name, size in after.items()
+        },
+        "clip_bytes": clip.stat().st_size,
+    }
+
+
+def write_clip(path: Path) -> Path:
+    """Write a clip of 3 s, 640x480, 30 frames a second, H.264: a synthetic driver, drinking."""
+    config = SyntheticConfig(frame_rate_hz=30, size_px=480)
+    person = draw_person(config.seed, 0)
+    (body,) = make_bodies([person])
+    studio = Studio(config, person_index=0, person=person, body=body)
+    frames_THWC = studio.film("drinking", 0)
+    side = np.zeros((len(frames_THWC), 480, 80, 3), dtype=np.uint8)
+    wide_THWC: NDArray[np.uint8] = np.concatenate([side, frames_THWC, side], axis=2)
+    write_video(path, [wide_THWC], frame_rate_hz=30)
+    return path
+
+
+@contextmanager
+def running_service() -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
+    """Run `python -m app` on a free port until the block ends; yields once it is ready."""
+    port = _free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app", "--port", str(port), "--log-level", "error"]
+    )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=DEADLINE_S) as client:
+            _wait_until_ready(client)
+            yield process, client
+    finally:
+        process.terminate()
+        process.wait(DEADLINE_S)
+
+
+def resident_bytes(pid: int) -> dict[str, int]:
+    """Return resident memory of the service's own process, and of it and its children together.
+
+    Pages that processes share are counted once in the sum (proportional set size).
+    """
+    processes = [pid, *_descendants(pid)]
+    return {
+        "service": _memory_field(pid, "Rss"),
+        "with_workers": sum(_memory_field(process, "Pss") for process in processes),
+    }
+
+
+def _measure_start() -> float:
+    started = time.perf_counter()
+    with running_service():
+        return time.perf_counter() - started
+
+
+def _post(client: httpx.Client, clip: Path) -> float:
+    started = time.perf_counter()
+    with clip.open("rb") as file:
+        response = client.post("/v1/predictions", files={"clip": ("clip.mp4", file, "video/mp4")})
+    elapsed_s = time.perf_counter() - started
+    response.raise_for_status()
+    return elapsed_s
+
+
+def _wait_until_ready(client: httpx.Client) -> None:
+    deadline = time.perf_counter() + DEADLINE_S
+    while time.perf_counter() < deadline:
+        try:
+            if client.get("/health/ready").status_code == httpx.codes.OK:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(POLL_S)
+    raise TimeoutError(f"the service was not ready within {DEADLINE_S:g} s")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _descendants(pid: int) -> list[int]:
+    children = [
+        int(child)
+        for task in Path(f"/proc/{pid}/task").iterdir()
+        for child in (task / "children").read_text().split()
+    ]
+    return [descendant for child in children for descendant in (child, *_descendants(child))]
+
+
+def _memory_field(pid: int, field: str) -> int:
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith(f"{field}:"):
+            return int(line.split()[1]) * 1024
+    raise OSError(f"no {field} of process {pid}, uid {os.getuid()}")

@@ -1,0 +1,42 @@
+"""Timing that holds on a noisy machine: contestants take turns, medians and ratios count."""
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+
+
+def time_interleaved(
+    contestants: Mapping[str, Callable[[], object]], *, num_rounds: int, calls_per_round: int
+) -> dict[str, list[float]]:
+    """Return the median seconds of one call in every round, by contestant.
+
+    In each round every contestant takes its turn, so that a machine whose speed drifts slows all of
+    them alike. One round before the first is not counted.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for round_index in range(num_rounds + 1):
+        for name, call in contestants.items():
+            median_s = statistics.median(_time(call) for _ in range(calls_per_round))
+            if round_index > 0:
+                seconds[name].append(median_s)
+    return seconds
+
+
+def summarize(seconds: list[float]) -> dict[str, float]:
+    """Return median, least and greatest of rounds, in milliseconds."""
+    return {
+        "median_ms": statistics.median(seconds) * 1e3,
+        "min_ms": min(seconds) * 1e3,
+        "max_ms": max(seconds) * 1e3,
+    }
+
+
+def median_ratio(seconds: list[float], reference_s: list[float]) -> float:
+    """Return the median over rounds of how many times longer the first takes."""
+    return statistics.median(a / b for a, b in zip(seconds, reference_s, strict=True))
+
+
+def _time(call: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started

@@ -1,0 +1,155 @@
+"""The card of a model: what it is, what it was made from, and how good it is."""
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from models.errors import CorruptFileError, InvalidCardError
+from models.spec import ClipSpec
+
+CARD_FILE = "card.json"
+WEIGHTS_FILE = "weights.safetensors"
+ONNX_FILE = "model.onnx"
+
+ModelName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
+ModelReference = Annotated[
+    str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?@[1-9][0-9]{0,8}$")
+]
+Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Stem = Literal["3x3x3", "1x3x3"]
+
+
+class NetworkConfig(BaseModel):
+    """Which network the weights belong to.
+
+    Attributes:
+        name: Always `mobilenet3d`, the one network that is served.
+        width: Width multiplier of all layers.
+        stem: `3x3x3` is the paper's stem, stride (1, 2, 2); `1x3x3` strides (2, 2, 2) and costs
+            half of the whole network less.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Literal["mobilenet3d"] = "mobilenet3d"
+    width: float = Field(default=1.0, gt=0, le=4)
+    stem: Stem = "3x3x3"
+
+
+class ModelCard(BaseModel):
+    """Describes one version of one model; stored as card.json beside the weights.
+
+    Attributes:
+        name: Name of the model, such as `mobilenet3d-int8`.
+        version: Version, counted from 1.
+        precision: Precision in which the network computes.
+        network: Which network the weights belong to.
+        spec: How a window of video becomes the network's input.
+        labels: Activities in the order of the logits.
+        metrics: Measured figures, by split or stage; ratios are 0-1.
+        files: sha256 of every file of the folder, by name.
+        parent: `name@version` of the fp32 model that an int8 model was made from.
+        recipe: The training recipe, whole.
+        data: What the model was trained and tested on.
+        licence: Licence of the weights.
+        notice: What anybody who uses the answers has to know.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: ModelName
+    version: int = Field(ge=1)
+    precision: Literal["fp32", "int8"]
+    network: NetworkConfig
+    spec: ClipSpec
+    labels: tuple[Label, ...] = Field(min_length=2)
+    metrics: dict[str, dict[str, FiniteFloat]]
+    files: dict[str, Sha256]
+    parent: ModelReference | None = None
+    recipe: dict[str, Any]
+    data: str
+    licence: str
+    notice: str
+
+    @property
+    def reference(self) -> str:
+        """The model's address, `name@version`."""
+        return f"{self.name}@{self.version}"
+
+    @model_validator(mode="after")
+    def _check_consistency(self) -> "ModelCard":
+        if len(set(self.labels)) != len(self.labels):
+            raise ValueError("labels are not unique")
+        if (self.precision == "int8") != (self.parent is not None):
+            raise ValueError("an int8 card names its fp32 parent, and no other card has one")
+        if set(self.files) != {WEIGHTS_FILE, ONNX_FILE}:
+            raise ValueError(f"files must be {WEIGHTS_FILE} and {ONNX_FILE}")
+        return self
+
+
+def read_card(folder: Path) -> ModelCard:
+    """Read the card of a model folder `<name>/<version>`.
+
+    Raises:
+        InvalidCardError: If the card is missing, malformed, has unknown keys, or names another
+            model than its folder.
+    """
+    where = f"{folder.parent.name}/{folder.name}/{CARD_FILE}"
+    try:
+        card = ModelCard.model_validate_json((folder / CARD_FILE).read_bytes())
+    except OSError as exc:
+        raise InvalidCardError(f"{where} cannot be read: {exc.strerror}") from exc
+    except ValidationError as exc:
+        raise InvalidCardError(f"{where}: {_describe(exc)}") from exc
+    if (card.name, str(card.version)) != (folder.parent.name, folder.name):
+        raise InvalidCardError(
+            f"card of {card.reference} lies in folder {folder.parent.name}/{folder.name}"
+        )
+    return card
+
+
+def _describe(error: ValidationError) -> str:
+    """Return every fault of a card on one line, without the values."""
+    return "; ".join(
+        f"{'.'.join(map(str, fault['loc'])) or 'card'}: {fault['msg']}"
+        for fault in error.errors(include_url=False, include_input=False)
+    )
+
+
+def write_card(folder: Path, card: ModelCard) -> None:
+    """Write the card into a model folder."""
+    (folder / CARD_FILE).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def hash_file(path: Path) -> str:
+    """Return the sha256 of a file as lower-case hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_files(folder: Path, card: ModelCard) -> None:
+    """Check every file of a model folder against the card's hashes.
+
+    Raises:
+        CorruptFileError: If a file is missing or differs.
+    """
+    for name, expected in card.files.items():
+        path = folder / name
+        if not path.is_file():
+            raise CorruptFileError(f"{card.reference}: {name} is missing")
+        found = hash_file(path)
+        if found != expected:
+            raise CorruptFileError(
+                f"{card.reference}: {name} has sha256 {found}, its card says {expected}"
+            )

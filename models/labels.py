@@ -1,0 +1,52 @@
+"""The activities, in label order, and groupings of them."""
+
+DRIVE_AND_ACT_LABELS: tuple[str, ...] = (
+    "closing_bottle",
+    "closing_door_inside",
+    "closing_door_outside",
+    "closing_laptop",
+    "drinking",
+    "eating",
+    "entering_car",
+    "exiting_car",
+    "fastening_seat_belt",
+    "fetching_an_object",
+    "interacting_with_phone",
+    "looking_or_moving_around (e.g. searching)",
+    "opening_backpack",
+    "opening_bottle",
+    "opening_door_inside",
+    "opening_door_outside",
+    "opening_laptop",
+    "placing_an_object",
+    "preparing_food",
+    "pressing_automation_button",
+    "putting_laptop_into_backpack",
+    "putting_on_jacket",
+    "putting_on_sunglasses",
+    "reading_magazine",
+    "reading_newspaper",
+    "sitting_still",
+    "taking_laptop_from_backpack",
+    "taking_off_jacket",
+    "taking_off_sunglasses",
+    "talking_on_phone",
+    "unfastening_seat_belt",
+    "using_multimedia_display",
+    "working_on_laptop",
+    "writing",
+)
+"""The 34 fine-grained activities of the Drive&Act benchmark (Martin et al., ICCV 2019)."""
+
+TIME_REVERSED_PAIRS: tuple[tuple[str, str], ...] = (
+    ("closing_bottle", "opening_bottle"),
+    ("closing_door_inside", "opening_door_inside"),
+    ("closing_door_outside", "opening_door_outside"),
+    ("closing_laptop", "opening_laptop"),
+    ("entering_car", "exiting_car"),
+    ("fastening_seat_belt", "unfastening_seat_belt"),
+    ("putting_laptop_into_backpack", "taking_laptop_from_backpack"),
+    ("putting_on_jacket", "taking_off_jacket"),
+    ("putting_on_sunglasses", "taking_off_sunglasses"),
+)
+"""Pairs of activities that only the direction of time tells apart."""

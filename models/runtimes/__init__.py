@@ -1,0 +1,45 @@
+"""Engines that run a model's network; imported only when one is asked for."""
+
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.card import ModelCard
+
+RuntimeName = Literal["openvino", "torch"]
+
+
+class Runtime(Protocol):
+    """A loaded network on an engine; safe to call from several threads at once."""
+
+    @property
+    def name(self) -> RuntimeName:
+        """Name of the engine."""
+        ...
+
+    def infer(self, windows_NTHWC: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return `logits_NK` float32 for N windows of raw RGB bytes; blocks while it computes."""
+        ...
+
+
+def load_runtime(name: RuntimeName, folder: Path, card: ModelCard, *, num_threads: int) -> Runtime:
+    """Load the network of a model folder on an engine.
+
+    Args:
+        name: Engine; `openvino` reads model.onnx, `torch` reads weights.safetensors.
+        folder: Model folder whose files were already checked against the card.
+        card: The folder's card.
+        num_threads: Processor threads that one call of `infer` may use.
+
+    Raises:
+        WeightsError: If the files do not fit the card.
+    """
+    if name == "openvino":
+        from models.runtimes.openvino import OpenVinoRuntime
+
+        return OpenVinoRuntime(folder, card, num_threads=num_threads)
+    from models.runtimes.torch import TorchRuntime
+
+    return TorchRuntime(folder, card, num_threads=num_threads)

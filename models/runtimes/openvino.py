@@ -1,0 +1,119 @@
+"""Runs model.onnx with OpenVINO on the CPU.
+
+Axes: N windows of one video, T frames, H W pixels, C channels (RGB), K classes.
+"""
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+from numpy.typing import NDArray
+
+from models.card import ONNX_FILE, ModelCard
+from models.errors import WeightsError
+from models.runtimes import RuntimeName
+
+
+class OpenVinoRuntime:
+    """A network compiled by OpenVINO.
+
+    Calls from several threads are answered one after the other by the same `num_threads` threads:
+    OpenVINO runs one stream, so that the models of a service keep to its processor budget.
+
+    Args:
+        folder: Model folder whose files were already checked against the card.
+        card: The folder's card.
+        num_threads: Processor threads that inference may use.
+
+    Raises:
+        WeightsError: If model.onnx cannot be compiled or does not fit the card.
+    """
+
+    def __init__(self, folder: Path, card: ModelCard, *, num_threads: int) -> None:
+        core = ov.Core()
+        model = _read_model(core, folder / ONNX_FILE)
+        _check_fits(model, card)
+        # A free batch size would cost int8 networks half of their speed.
+        model.reshape([1, *card.spec.clip_shape])
+        self._compiled = core.compile_model(model, "CPU", _settings(num_threads))
+        self._local = threading.local()
+
+    @property
+    def name(self) -> RuntimeName:
+        """Name of the engine."""
+        return "openvino"
+
+    def infer(self, windows_NTHWC: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return `logits_NK` float32 for N windows of raw RGB bytes; blocks while it computes."""
+        request = self._request_of_thread()
+        logits_1K = [_infer_one(request, window_THWC) for window_THWC in windows_NTHWC]
+        return np.concatenate(logits_1K)
+
+    def _request_of_thread(self) -> ov.InferRequest:
+        """Return this thread's request: a request must not be used by two threads at once."""
+        if not hasattr(self._local, "request"):
+            self._local.request = self._compiled.create_infer_request()
+        request: ov.InferRequest = self._local.request
+        return request
+
+
+def _infer_one(request: ov.InferRequest, window_THWC: NDArray[np.uint8]) -> NDArray[np.float32]:
+    request.infer([window_THWC[None]], share_inputs=True)
+    logits_1K: NDArray[np.float32] = request.get_output_tensor().data.copy()
+    return logits_1K
+
+
+def _settings(num_threads: int) -> dict[str, object]:
+    return {
+        "INFERENCE_NUM_THREADS": num_threads,
+        "NUM_STREAMS": 1,
+        # Pinned threads of two models, or of two services, would fight for the same core.
+        "ENABLE_CPU_PINNING": False,
+        # Processors with bfloat16 would otherwise round what the card calls fp32.
+        "INFERENCE_PRECISION_HINT": "f32",
+    }
+
+
+def _read_model(core: ov.Core, path: Path) -> ov.Model:
+    try:
+        return core.read_model(path)
+    except RuntimeError as exc:
+        raise WeightsError(f"{path.name} cannot be read: {exc}") from exc
+
+
+def _check_fits(model: ov.Model, card: ModelCard) -> None:
+    """Check input, output and precision of a graph against the card."""
+    _check_port("input", model.inputs, ("u8", "?", *card.spec.clip_shape))
+    _check_port("output", model.outputs, ("f32", "?", len(card.labels)))
+    precision = _find_precision(model)
+    if precision != card.precision:
+        raise WeightsError(
+            f"{ONNX_FILE} holds a network that is {precision}, its card says {card.precision}"
+        )
+
+
+def _check_port(kind: str, ports: list[ov.Output], expected: tuple[str | int, ...]) -> None:
+    found = [_describe(port) for port in ports]
+    wanted = " x ".join(map(str, expected))
+    if found != [wanted]:
+        raise WeightsError(f"{ONNX_FILE} has {kind} {', '.join(found)}, its card needs {wanted}")
+
+
+def _describe(port: ov.Output) -> str:
+    """Return element type and shape of a port, such as `u8 x ? x 16 x 112 x 112 x 3`."""
+    sizes = ["?" if size.is_dynamic else str(size) for size in port.get_partial_shape()]
+    return " x ".join([port.get_element_type().get_type_name(), *sizes])
+
+
+def _find_precision(model: ov.Model) -> str:
+    """Return `int8` if weights and activations are quantized, `fp32` if neither is."""
+    nodes = model.get_ordered_ops()
+    has_int8_weights = any(
+        node.get_type_name() == "Constant" and node.get_element_type() == ov.Type.i8
+        for node in nodes
+    )
+    has_int8_activations = any(node.get_type_name() == "FakeQuantize" for node in nodes)
+    if has_int8_weights != has_int8_activations:
+        return "half quantized"
+    return "int8" if has_int8_weights else "fp32"

@@ -1,0 +1,185 @@
+"""Windows out of frames in time and a way to scale one of them; no codec.
+
+Tensor suffixes: N windows or clips, T frames, H height, W width; the last axis of 3 is RGB.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import InvalidFramesError, MediaTooShortError
+from models.spec import ClipSpec
+from models.video.limits import DecodeLimits
+from models.video.sampling import SampleGrid, WindowPlan
+from models.video.timeline import Shown, TimedFrame
+from models.video.windows import VideoInfo, VideoWindows, WindowSpan
+
+Picture = NDArray[np.uint8]
+
+
+class SizedFrame(TimedFrame, Protocol):
+    """A frame in time with its geometry: an av.VideoFrame has it."""
+
+    @property
+    def width(self) -> int:
+        """Width in pixels."""
+        ...
+
+    @property
+    def height(self) -> int:
+        """Height in pixels."""
+        ...
+
+    @property
+    def rotation(self) -> int:
+        """Counter-clockwise turn in degrees, -180 to 180, that its metadata asks for."""
+        ...
+
+
+FrameT = TypeVar("FrameT", bound=SizedFrame)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Walk(Generic[FrameT]):
+    """What one pass over a video gave.
+
+    Attributes:
+        plan: Which frame goes where.
+        pictures_HWC: Scaled frames by index, those in the plan at least.
+        last: The last frame.
+        num_frames: How many frames there were.
+    """
+
+    plan: WindowPlan
+    pictures_HWC: Mapping[int, Picture]
+    last: Shown[FrameT]
+    num_frames: int
+
+
+def walk(
+    span: Iterable[Shown[FrameT]],
+    *,
+    scale: Callable[[FrameT], Picture],
+    grid: SampleGrid,
+    limits: DecodeLimits,
+) -> Walk[FrameT]:
+    """Go over a video once and scale only the frames that some window samples.
+
+    Raises:
+        MediaTooShortError: If there are too few frames.
+        MediaLimitError: If a limit is exceeded, as soon as it is.
+    """
+    times_s: list[float] = []
+    pictures: dict[int, Picture] = {}
+    last = None
+    for index, last in enumerate(span):
+        limits.check("max_frames", index + 1)
+        limits.check_size(last.frame.width, last.frame.height)
+        _check_length(last.stop_s, grid=grid, limits=limits)
+        times_s.append(last.start_s)
+        if grid.is_sampled(last.start_s, last.stop_s):
+            pictures[index] = scale(last.frame)
+    if last is None or len(times_s) < limits.min_frames:
+        raise MediaTooShortError(len(times_s), limits.min_frames)
+    if len(times_s) - 1 not in pictures:
+        pictures[len(times_s) - 1] = scale(last.frame)  # padding repeats it
+    plan = grid.plan(times_s, duration_s=last.stop_s)
+    return Walk(plan=plan, pictures_HWC=pictures, last=last, num_frames=len(times_s))
+
+
+def assemble(
+    plan: WindowPlan, pictures_HWC: Mapping[int, Picture], info: VideoInfo
+) -> VideoWindows:
+    """Put each picture into every slot that shows it; all pictures have one shape."""
+    indices_NT = plan.indices_NT
+    picture_shape = pictures_HWC[int(indices_NT[0, 0])].shape
+    windows_NTHWC = np.empty((*indices_NT.shape, *picture_shape), np.uint8)
+    for slot in np.ndindex(indices_NT.shape):
+        windows_NTHWC[slot] = pictures_HWC[int(indices_NT[slot])]
+    return VideoWindows(windows_NTHWC=windows_NTHWC, spans=plan.spans, info=info)
+
+
+def plan_steady(
+    num_frames: int, *, frame_rate_hz: float, grid: SampleGrid, limits: DecodeLimits
+) -> WindowPlan:
+    """Plan frames that follow each other at a constant rate.
+
+    Raises:
+        MediaTooShortError: If there are too few frames.
+        MediaLimitError: If they last too long.
+        ValueError: If the rate is not positive and finite.
+    """
+    if not 0 < frame_rate_hz < math.inf:
+        raise ValueError(f"frame_rate_hz is {frame_rate_hz}, must be positive and finite")
+    limits.check_min_frames(num_frames)
+    duration_s = num_frames / frame_rate_hz
+    _check_length(duration_s, grid=grid, limits=limits)
+    times_s = [index / frame_rate_hz for index in range(num_frames)]
+    return grid.plan(times_s, duration_s=duration_s)
+
+
+def plan_clips(num_clips: int, spec: ClipSpec) -> WindowPlan:
+    """Plan clips that are windows already, their frames numbered through."""
+    num_frames = num_clips * spec.num_frames
+    span = WindowSpan(start_s=0.0, stop_s=spec.window_s, num_padded_frames=0)
+    indices_NT = np.arange(num_frames).reshape(num_clips, spec.num_frames)
+    return WindowPlan(indices_NT=indices_NT, spans=(span,) * num_clips)
+
+
+def quarter_turns(frame: SizedFrame) -> int:
+    """Return the counter-clockwise quarter turns, 0 to 3, nearest to a frame's rotation."""
+    return round(frame.rotation / 90) % 4
+
+
+def video_info(
+    walked: Walk[FrameT], *, container: str, codec: str, frame_rate_hz: float | None
+) -> VideoInfo:
+    """Describe a video that was walked over."""
+    frame = walked.last.frame
+    sides_px = (frame.width, frame.height)
+    width_px, height_px = sides_px[::-1] if quarter_turns(frame) % 2 else sides_px
+    return VideoInfo(
+        container=container,
+        codec=codec,
+        width_px=width_px,
+        height_px=height_px,
+        rotation_degrees=90 * quarter_turns(frame),
+        frame_rate_hz=frame_rate_hz,
+        duration_s=walked.last.stop_s,
+        num_frames=walked.num_frames,
+    )
+
+
+def steady_info(
+    shape: Sequence[int], frame_rate_hz: float, *, container: str, codec: str
+) -> VideoInfo:
+    """Describe frames of shape (T, H, W, 3) that did not come out of a video."""
+    num_frames, height_px, width_px = shape[:3]
+    return VideoInfo(
+        container=container,
+        codec=codec,
+        width_px=width_px,
+        height_px=height_px,
+        rotation_degrees=0,
+        frame_rate_hz=frame_rate_hz,
+        duration_s=num_frames / frame_rate_hz,
+        num_frames=num_frames,
+    )
+
+
+def check_array(array: NDArray[np.uint8], *, num_axes: int) -> None:
+    """Raise `InvalidFramesError` unless it is uint8 with so many axes, the last of them RGB."""
+    shape = array.shape
+    is_shaped = len(shape) == num_axes and shape[-1] == 3 and all(shape)
+    if array.dtype != np.uint8 or not is_shaped:
+        axes = "(N,T,H,W,3)" if num_axes == 5 else "(T,H,W,3)"
+        raise InvalidFramesError(f"array is {array.dtype} {shape}, needs uint8 {axes}")
+
+
+def _check_length(duration_s: float, *, grid: SampleGrid, limits: DecodeLimits) -> None:
+    limits.check("max_duration_s", duration_s)
+    limits.check("max_windows", grid.num_windows(duration_s))

@@ -1,0 +1,115 @@
+"""Which frames of a video make which windows: arithmetic on times, no pixels.
+
+Times count from the first frame. A frame is shown from its own time until the next frame's, the
+last one for its duration. Windows start at 0, one stride apart; each samples T instants, evenly
+spaced, at the middle of T equal parts. An instant takes the frame that is shown then; past the end
+of the video it takes the last frame again, and the window says how often it did.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.spec import ClipSpec
+from models.video.windows import WindowSpan
+
+# Matroska rounds times to milliseconds; the same video in MP4 must give the same frames.
+TIME_TOLERANCE_S = 0.001
+
+
+def frame_offsets_s(spec: ClipSpec) -> tuple[float, ...]:
+    """Return the T instants of one window, in seconds after its start."""
+    return tuple(
+        (index + 0.5) * spec.window_s / spec.num_frames for index in range(spec.num_frames)
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowPlan:
+    """Which frame goes where.
+
+    Attributes:
+        indices_NT: int64, index of the frame that each slot of each window shows.
+        spans: Where each of the N windows lies.
+    """
+
+    indices_NT: NDArray[np.int64]
+    spans: tuple[WindowSpan, ...]
+
+    def used(self) -> list[int]:
+        """Return the frames that some slot shows, ascending."""
+        return [int(index) for index in np.unique(self.indices_NT)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleGrid:
+    """The instants at which a video is sampled, whatever its length.
+
+    Attributes:
+        offsets_s: Instants within a window.
+        window_s: Length of a window.
+        stride_s: Distance of window starts, > 0.
+    """
+
+    offsets_s: tuple[float, ...]
+    window_s: float
+    stride_s: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.stride_s < math.inf:
+            raise ValueError(f"stride_s is {self.stride_s}, must be positive and finite")
+
+    def num_windows(self, duration_s: float) -> int:
+        """Count the windows: the first, and each later one that is covered by half or more."""
+        room_s = duration_s - self.window_s / 2 + TIME_TOLERANCE_S
+        return 1 + max(0, math.floor(room_s / self.stride_s))
+
+    def is_sampled(self, shown_from_s: float, shown_until_s: float) -> bool:
+        """Say whether some window samples a frame that is shown in this half-open range."""
+        first = max(0, math.floor((shown_from_s - self.window_s) / self.stride_s))
+        stop = math.ceil(shown_until_s / self.stride_s) + 1
+        instants = self._instants_s(first, stop)
+        return bool(np.any((instants >= shown_from_s) & (instants < shown_until_s)))
+
+    def plan(self, times_s: Sequence[float], *, duration_s: float) -> WindowPlan:
+        """Assign frames to windows.
+
+        Args:
+            times_s: When each frame is shown first, ascending, the first at 0.
+            duration_s: When the last frame is gone.
+        """
+        instants_NT = self._instants_s(0, self.num_windows(duration_s))
+        indices_NT = np.searchsorted(np.asarray(times_s), instants_NT, side="right") - 1
+        num_padded_N = (instants_NT >= duration_s).sum(axis=1)
+        return WindowPlan(
+            indices_NT=indices_NT,
+            spans=tuple(
+                WindowSpan(
+                    start_s=index * self.stride_s,
+                    stop_s=index * self.stride_s + self.window_s,
+                    num_padded_frames=int(num_padded),
+                )
+                for index, num_padded in enumerate(num_padded_N)
+            ),
+        )
+
+    def _instants_s(self, first: int, stop: int) -> NDArray[np.float64]:
+        """Return the instants (N, T) of some windows, late by the tolerance."""
+        starts_N1 = np.arange(first, stop, dtype=np.float64)[:, None] * self.stride_s
+        return np.add(starts_N1, np.asarray(self.offsets_s) + TIME_TOLERANCE_S)
+
+
+def sample_grid(spec: ClipSpec, *, stride_s: float | None = None) -> SampleGrid:
+    """Return the grid of a spec; without a stride, windows do not overlap.
+
+    Raises:
+        ValueError: If the stride is not positive and finite.
+    """
+    return SampleGrid(
+        offsets_s=frame_offsets_s(spec),
+        window_s=spec.window_s,
+        stride_s=spec.window_s if stride_s is None else stride_s,
+    )

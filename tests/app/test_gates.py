@@ -1,0 +1,55 @@
+import asyncio
+
+import pytest
+
+from app.errors import QueueFullError
+from app.gates import Gate
+
+
+def test_gate_lets_no_more_in_than_fit_and_keeps_the_order() -> None:
+    async def run() -> tuple[list[int], int]:
+        gate, order, num_inside, most_inside = Gate("x", capacity=2, max_waiting=9), [], 0, 0
+
+        async def enter(index: int) -> None:
+            nonlocal num_inside, most_inside
+            async with gate.enter():
+                order.append(index)
+                num_inside += 1
+                most_inside = max(most_inside, num_inside)
+                await asyncio.sleep(0)
+                num_inside -= 1
+
+        await asyncio.gather(*(enter(index) for index in range(6)))
+        return order, most_inside
+
+    order, most_inside = asyncio.run(run())
+
+    assert order == list(range(6))
+    assert most_inside == 2
+
+
+def test_gate_refuses_whom_the_queue_does_not_hold() -> None:
+    async def run() -> int:
+        gate = Gate("decode", capacity=1, max_waiting=1)
+        async with gate.enter():
+            waiting = asyncio.create_task(gate.acquire())
+            await asyncio.sleep(0)
+            with pytest.raises(QueueFullError, match="the decode queue is full, 1 requests may"):
+                await gate.acquire()
+            num_waiting = gate.num_waiting
+        await waiting
+        return num_waiting
+
+    assert asyncio.run(run()) == 1
+
+
+def test_who_gives_up_waiting_leaves_no_trace() -> None:
+    async def run() -> int:
+        gate = Gate("x", capacity=1, max_waiting=1)
+        async with gate.enter():
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(gate.acquire(), 0.01)
+        async with gate.enter():
+            return gate.num_waiting
+
+    assert asyncio.run(run()) == 0

@@ -1,0 +1,200 @@
+"""What happens when much happens at once, or something takes too long."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from app.decoding import DecodePool, DecodeQueueFullError, DecodeTimeoutError, DecodeWorkerDiedError
+from models.video.windows import VideoWindows
+from tests.app.posting import COMPARISONS, VIDEO, assert_problem, post_array, post_clip
+from tests.app.running import Running, make_settings, run_service, wait_for
+from tests.media import barcode_frames, write_video
+
+MakeService = Callable[..., Running]
+
+
+class SlowDecoding:
+    """Holds every decode back until it is let go."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.num_started = 0
+        self.num_canceled = 0
+        self._may_go = threading.Event()
+        self._read = DecodePool.read_windows
+        monkeypatch.setattr(DecodePool, "read_windows", self._read_slowly())
+
+    def let_go(self) -> None:
+        self._may_go.set()
+
+    def _read_slowly(self) -> Callable[..., Any]:
+        async def read(pool: DecodePool, *args: Any, **options: Any) -> VideoWindows:
+            self.num_started += 1
+            try:
+                while not self._may_go.is_set():
+                    await asyncio.sleep(0.01)
+            except asyncio.CancelledError:
+                self.num_canceled += 1
+                raise
+            return await self._read(pool, *args, **options)
+
+        return read
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowDecoding]:
+    decoding = SlowDecoding(monkeypatch)
+    yield decoding
+    decoding.let_go()
+
+
+@contextmanager
+def posting(client: httpx.Client, clip: Path, *, number: int) -> Iterator[list[httpx.Response]]:
+    """Post a clip several times at once; the responses are there at the end of the statement."""
+    responses: list[httpx.Response] = []
+    with ThreadPoolExecutor(number) as threads:
+        futures = [threads.submit(post_clip, client, clip) for _ in range(number)]
+        yield responses
+        responses += [future.result() for future in futures]
+
+
+def test_every_one_of_many_mixed_requests_gets_its_own_answer(
+    model_dir: Path, tmp_path: Path
+) -> None:
+    clips = [
+        write_video(tmp_path / f"{index}.mp4", barcode_frames(40)[5 * index :], frame_rate_hz=10)
+        for index in range(4)
+    ]
+    arrays = [barcode_frames(16)[index : index + 4] for index in range(4)]
+    models = ["tiny-fp32", "tiny-int8"]
+
+    def ask(client: httpx.Client, index: int) -> object:
+        clip, model = clips[index % 4], models[index // 4 % 2]
+        if index % 3 == 0:
+            return post_clip(client, clip, model=model).json()["windows"]
+        if index % 3 == 1:
+            return post_array(client, arrays[index % 4], model=model).json()["windows"]
+        answers = post_clip(client, clip, path=COMPARISONS, models=models).json()["answers"]
+        return [answer["windows"] for answer in answers]
+
+    with run_service(make_settings(model_dir)) as running:
+        alone = [ask(running.client, index) for index in range(24)]
+        with ThreadPoolExecutor(12) as threads:
+            together = list(threads.map(lambda index: ask(running.client, index), range(24)))
+
+    assert together == alone
+
+
+def test_no_more_requests_compute_at_once_than_fit_the_cores(
+    model_dir: Path, clip_path: Path, slow: SlowDecoding
+) -> None:
+    settings = make_settings(model_dir, cores=2, decode_queue_size=2)
+    with run_service(settings) as running, posting(running.client, clip_path, number=4) as answers:
+        wait_for(lambda: running.service.lanes.num_waiting == 2)
+        num_started = slow.num_started
+        live = running.client.get("/health/live")
+        refused = post_clip(running.client, clip_path)
+        slow.let_go()
+
+    assert num_started == 2
+    assert live.status_code == 200
+    assert assert_problem(refused, 503, "queue_full")["queue"] == "decode"
+    assert refused.headers["retry-after"] == "1"
+    assert [response.status_code for response in answers] == [200] * 4
+
+
+def test_no_more_uploads_are_held_than_may_be(
+    model_dir: Path, clip_path: Path, slow: SlowDecoding
+) -> None:
+    settings = make_settings(model_dir, max_uploads=1)
+    with run_service(settings) as running, posting(running.client, clip_path, number=1) as answers:
+        wait_for(lambda: slow.num_started == 1)
+        refused = post_clip(running.client, clip_path)
+        slow.let_go()
+
+    assert assert_problem(refused, 503, "queue_full")["queue"] == "upload"
+    assert answers[0].status_code == 200
+
+
+def test_request_that_takes_too_long_is_given_up(
+    model_dir: Path, clip_path: Path, slow: SlowDecoding
+) -> None:
+    with run_service(make_settings(model_dir, request_timeout_s=0.3)) as running:
+        late = post_clip(running.client, clip_path)
+        slow.let_go()
+        answered = post_clip(running.client, clip_path)
+
+    assert assert_problem(late, 504, "deadline_exceeded")["accepted_s"] == 0.3
+    assert slow.num_canceled == 1
+    assert answered.status_code == 200
+
+
+def test_client_that_goes_away_is_not_worked_for(
+    model_dir: Path, clip_path: Path, slow: SlowDecoding, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    with run_service(make_settings(model_dir)) as running:
+        with pytest.raises(httpx.ReadTimeout):
+            running.client.post(VIDEO, content=clip_path.read_bytes(), headers=MP4, timeout=0.3)
+        wait_for(lambda: slow.num_canceled == 1)
+        slow.let_go()
+        answered = post_clip(running.client, clip_path)
+        left = list(running.service.spool.iterdir())
+
+    assert answered.status_code == 200
+    assert left == []
+    assert '"code": "abandoned"' in caplog.text
+
+
+MP4 = {"content-type": "video/mp4"}
+
+
+def test_client_that_goes_away_while_it_uploads_leaves_nothing(
+    model_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    with run_service(make_settings(model_dir)) as running:
+        host, port = running.client.base_url.host, running.client.base_url.port
+        with socket.create_connection((host, port)) as connection:
+            head = f"POST {VIDEO} HTTP/1.1\r\nHost: x\r\nContent-Type: video/mp4\r\n"
+            connection.sendall(f"{head}Content-Length: 100\r\n\r\nhalf".encode())
+            wait_for(lambda: any(running.service.spool.iterdir()))
+        wait_for(lambda: '"code": "abandoned"' in caplog.text)
+
+        assert list(running.service.spool.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (DecodeWorkerDiedError("the decoder ended with exit code -11"), 422, "decoder_crashed"),
+        (DecodeTimeoutError(5), 504, "decode_timeout"),
+        (DecodeQueueFullError(3), 503, "queue_full"),
+    ],
+)
+def test_failure_of_a_worker_costs_one_request(
+    model_dir: Path,
+    clip_path: Path,
+    error: Exception,
+    status: int,
+    code: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise error
+
+    with run_service(make_settings(model_dir)) as running:
+        with monkeypatch.context() as patch:
+            patch.setattr(DecodePool, "read_windows", fail)
+            failed = post_clip(running.client, clip_path)
+        answered = post_clip(running.client, clip_path)
+
+    assert_problem(failed, status, code)
+    assert answered.status_code == 200

@@ -1,0 +1,90 @@
+import re
+
+import pytest
+
+from app.settings import ENV_PREFIX, Settings
+from tests.deploy.files import (
+    COMPOSE,
+    read_instructions,
+    read_scrape_target,
+    read_services,
+)
+
+MIB = 1024 * 1024
+SERVICE = "driver-activity"
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """What the service reads from the environment that compose gives it."""
+    for name, value in read_services()[SERVICE]["environment"].items():
+        monkeypatch.setenv(name, value)
+    return Settings()
+
+
+def test_every_mounted_file_is_there() -> None:
+    mounts = [
+        volume.split(":")[0]
+        for service in read_services().values()
+        for volume in service.get("volumes", [])
+    ]
+    files = [mount for mount in mounts if mount.startswith("./")]
+
+    assert files
+    assert [file for file in files if not (COMPOSE.parent / file).exists()] == []
+
+
+@pytest.mark.parametrize("name", ["prometheus", "grafana"])
+def test_foreign_images_are_pinned_by_version(name: str) -> None:
+    assert re.search(r":v?\d+\.\d+\.\d+$", read_services()[name]["image"])
+
+
+@pytest.mark.parametrize("name", read_services())
+def test_no_service_has_rights_to_lose_or_gain(name: str) -> None:
+    service = read_services()[name]
+
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["mem_limit"]
+
+
+@pytest.mark.parametrize("name", read_services())
+def test_ports_are_open_to_this_machine_only(name: str) -> None:
+    assert all(port.startswith("127.0.0.1:") for port in read_services()[name]["ports"])
+
+
+def test_the_service_writes_to_its_spool_only() -> None:
+    service = read_services()[SERVICE]
+
+    assert service["read_only"] is True
+    assert [entry.split(":")[0] for entry in service["tmpfs"]] == ["/tmp"]
+
+
+def test_the_spool_holds_all_uploads_at_once(settings: Settings) -> None:
+    (entry,) = read_services()[SERVICE]["tmpfs"]
+    spool_mib = int(re.findall(r"size=(\d+)m", entry)[0])
+
+    assert settings.max_uploads * settings.max_upload_bytes <= spool_mib * MIB
+
+
+def test_every_variable_of_the_service_is_a_setting() -> None:
+    names = read_services()[SERVICE]["environment"]
+    fields = {name.removeprefix(ENV_PREFIX).lower() for name in names}
+
+    assert fields
+    assert fields <= Settings.model_fields.keys()
+
+
+def test_compose_waits_longer_than_a_clean_shutdown_takes(settings: Settings) -> None:
+    grace_s = int(read_services()[SERVICE]["stop_grace_period"].removesuffix("s"))
+
+    assert settings.shutdown_grace_s < grace_s
+
+
+def test_prometheus_scrapes_the_port_that_the_image_exposes() -> None:
+    host, port = read_scrape_target().split(":")
+    ports = read_services()[SERVICE]["ports"]
+
+    assert host == SERVICE
+    assert [port] == read_instructions("EXPOSE")
+    assert [published.rsplit(":", 1)[1] for published in ports] == [port]

@@ -1,0 +1,46 @@
+from dataclasses import replace
+
+import pytest
+
+from training.data.synthetic.config import SyntheticConfig
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("seed", -1),
+        ("num_train_people", -1),
+        ("clips_per_activity", 0),
+        ("frame_rate_hz", 1),
+        ("size_px", 8),
+        ("num_workers", 0),
+    ],
+)
+def test_value_outside_its_range_is_refused_by_name(name: str, value: int) -> None:
+    with pytest.raises(ValueError, match=f"{name} is {value}"):
+        replace(SyntheticConfig(), **{name: value})
+
+
+def test_odd_picture_size_is_refused() -> None:
+    with pytest.raises(ValueError, match="must be even"):
+        SyntheticConfig(size_px=113)
+
+
+def test_people_are_split_by_index_without_overlap() -> None:
+    config = SyntheticConfig(num_train_people=2, num_val_people=1, num_test_people=1)
+
+    splits = [config.split_of(index) for index in range(config.num_people)]
+
+    assert splits == ["train", "train", "val", "test"]
+
+
+def test_number_of_workers_does_not_make_another_data_set() -> None:
+    assert SyntheticConfig(num_workers=1).fingerprint() == SyntheticConfig().fingerprint()
+
+
+def test_seed_makes_another_data_set() -> None:
+    assert SyntheticConfig(seed=2).fingerprint() != SyntheticConfig(seed=1).fingerprint()
+
+
+def test_clip_of_three_seconds_at_ten_hertz_has_thirty_frames() -> None:
+    assert SyntheticConfig(frame_rate_hz=10).frames_per_clip == 30

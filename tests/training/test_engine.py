@@ -1,0 +1,120 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from models.spec import ClipSpec
+from training.data.augment import AugmentConfig
+from training.data.views import TrainingViews, training_spec
+from training.engine import Fit, FitConfig, group_parameters
+from training.losses import LabelLoss
+
+SPEC = ClipSpec(num_frames=2, size_px=16)
+CONFIG = FitConfig(epochs=3, batch_size=4, learning_rate=0.01)
+
+
+class TinyNetwork(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv3d(3, 4, 3)
+        self.norm = nn.BatchNorm3d(4)
+        self.dropout = nn.Dropout(0.5)
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, windows_NTHWC: Tensor) -> Tensor:
+        clips_NCTHW = windows_NTHWC.permute(0, 4, 1, 2, 3).float() / 255
+        maps_NCTHW = self.norm(self.conv(nn.functional.pad(clips_NCTHW, (1,) * 6)))
+        logits_NK: Tensor = self.head(self.dropout(maps_NCTHW.relu().mean(dim=(2, 3, 4))))
+        return logits_NK
+
+
+class Recorder:
+    def __init__(self, *, stop_before: int | None = None) -> None:
+        self.epochs: list[int] = []
+        self.stop_before = stop_before
+
+    def before_epoch(self, epoch: int) -> None:
+        if epoch == self.stop_before:
+            raise KeyboardInterrupt
+        self.epochs.append(epoch)
+
+    def after_epoch(self, epoch: int) -> dict[str, float]:
+        return {"seen": float(epoch)}
+
+
+def make_views() -> TrainingViews:
+    """Bright clips are class 1, dark ones class 0."""
+    label_index_N = np.array([0, 1] * 8, dtype=np.int64)
+    shape = training_spec(SPEC).clip_shape
+    clips_NTHWC = np.stack([np.full(shape, 60 + 120 * label, np.uint8) for label in label_index_N])
+    return TrainingViews(clips_NTHWC, label_index_N, spec=SPEC, augment=AugmentConfig(), seed=1)
+
+
+def make_fit(state_path: Path) -> Fit:
+    torch.manual_seed(0)
+    return Fit(
+        TinyNetwork(),
+        LabelLoss(label_smoothing=0),
+        make_views(),
+        CONFIG,
+        state_path=state_path,
+        device="cpu",
+        num_workers=0,
+    )
+
+
+def run(fit: Fit, recorder: Recorder) -> None:
+    fit.run(recorder, progress=lambda done, total: None)
+
+
+def test_loss_goes_down(tmp_path: Path) -> None:
+    fit = make_fit(tmp_path / "fit.state")
+
+    run(fit, Recorder())
+
+    losses = [entry["loss"] for entry in fit.history]
+    assert losses[-1] < losses[0]
+
+
+def test_interrupted_run_ends_with_the_weights_of_one_that_was_not(tmp_path: Path) -> None:
+    whole = make_fit(tmp_path / "whole.state")
+    run(whole, Recorder())
+    with pytest.raises(KeyboardInterrupt):
+        run(make_fit(tmp_path / "broken.state"), Recorder(stop_before=2))
+
+    resumed, recorder = make_fit(tmp_path / "broken.state"), Recorder()
+    run(resumed, recorder)
+
+    assert recorder.epochs == [2]
+    assert resumed.history == whole.history
+    for name, tensor in whole.network.state_dict().items():
+        assert torch.equal(resumed.network.state_dict()[name], tensor), name
+
+
+def test_history_keeps_what_the_hooks_measured(tmp_path: Path) -> None:
+    fit = make_fit(tmp_path / "fit.state")
+
+    run(fit, Recorder())
+
+    assert [entry["seen"] for entry in fit.history] == [0, 1, 2]
+    assert (tmp_path / "fit.json").is_file()
+
+
+def test_progress_counts_every_step(tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+
+    make_fit(tmp_path / "fit.state").run(
+        Recorder(), progress=lambda done, total: seen.append((done, total))
+    )
+
+    assert seen == [(step, 12) for step in range(1, 13)]
+
+
+def test_only_weights_are_decayed() -> None:
+    weights, others = group_parameters(TinyNetwork(), 0.1)
+
+    assert (weights["weight_decay"], others["weight_decay"]) == (0.1, 0.0)
+    assert len(weights["params"]) == 2
+    assert len(others["params"]) == 4

@@ -1,0 +1,117 @@
+"""The smoke recipe, whole: from synthetic drivers to models that the registry serves."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.classifier import load_classifier
+from models.runtimes import RuntimeName
+from models.video.decode import read_windows
+from training.__main__ import main
+from training.config import read_recipe
+from training.data.cache import decode_examples
+from training.workspace import Workspace, read_examples
+
+SMOKE = Path(__file__).resolve().parents[2] / "training" / "recipes" / "smoke.toml"
+
+
+@pytest.fixture(scope="module")
+def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder in which the whole pipeline has run once."""
+    folder = tmp_path_factory.mktemp("smoke")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert main(["pipeline", "--recipe", str(SMOKE)]) == 0
+    return folder
+
+
+@pytest.fixture
+def workspace(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    monkeypatch.chdir(run_dir)
+    return Workspace(read_recipe(SMOKE))
+
+
+@pytest.mark.parametrize("runtime_name", ["openvino", "torch"])
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_exported_model_loads_and_answers(
+    run_dir: Path, precision: str, runtime_name: RuntimeName
+) -> None:
+    folder = run_dir / f"runs/smoke/weights/smoke-{precision}/1"
+
+    classifier = load_classifier(folder, runtime_name=runtime_name, num_threads=1)
+
+    window_NTHWC = np.zeros((1, *classifier.card.spec.clip_shape), dtype=np.uint8)
+    assert classifier.predict(window_NTHWC).probs_NK.sum() == pytest.approx(1.0, abs=1e-5)
+    assert classifier.card.precision == precision
+
+
+def test_int8_card_names_its_parent_and_both_say_what_was_measured(workspace: Workspace) -> None:
+    weights = workspace.recipe.export.model_dir
+    fp32, int8 = (
+        json.loads((weights / f"smoke-{precision}/1/card.json").read_text())
+        for precision in ("fp32", "int8")
+    )
+
+    assert int8["parent"] == "smoke-fp32@1"
+    assert fp32["metrics"]["test"] == int8["metrics"]["test_parent"]
+    assert set(fp32["metrics"]) == {"test", "test_teacher", "test_labels_only"}
+    assert 0 <= int8["metrics"]["agreement"]["int8_with_fp32"] <= 1
+    assert fp32["recipe"]["name"] == "smoke"
+
+
+def test_every_stage_is_measured_and_has_a_confusion_matrix(workspace: Workspace) -> None:
+    results = json.loads(workspace.path("evaluation.json").read_text())
+
+    stages = {"teacher", "scratch", "distilled", "ptq", "int8", "int8_torch"}
+    assert set(results["stages"]) == stages
+    for name in stages:
+        assert workspace.path(f"confusions.{name}.png").stat().st_size > 10_000
+
+
+def test_finished_pipeline_does_nothing_again(workspace: Workspace) -> None:
+    weights = [workspace.path(f"{name}.safetensors") for name in ("teacher", "distilled", "int8")]
+    before = [path.stat().st_mtime_ns for path in weights]
+
+    assert main(["pipeline", "--recipe", str(SMOKE)]) == 0
+
+    assert [path.stat().st_mtime_ns for path in weights] == before
+
+
+def test_evaluation_clip_is_what_the_service_feeds_its_network(workspace: Workspace) -> None:
+    clips = workspace.test_clips
+    first = clips.examples[0]
+
+    served = read_windows(
+        first.path, workspace.recipe.spec, start_s=first.start_s, stop_s=first.stop_s
+    )
+
+    assert np.array_equal(clips.clips_NTHWC[0], served.windows_NTHWC[0])
+
+
+def test_corrupt_video_is_left_out_and_reported(workspace: Workspace, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"not a video")
+    good, other = read_examples(workspace.recipe)[:2]
+    clips = decode_examples(
+        [good, replace(other, path=broken)],
+        workspace.recipe.spec,
+        tmp_path / "clips",
+        num_workers=1,
+        progress=lambda done, total: None,
+    )
+
+    assert clips.examples == (good,)
+    assert len(clips.clips_NTHWC) == 1
+    assert [name.split(" ")[0] for name in clips.failures] == [str(broken)]
+
+
+def test_wrong_recipe_is_an_error_on_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = main(["data", "--recipe", str(tmp_path / "none.toml")])
+
+    assert status == 1
+    assert capsys.readouterr().err.startswith("RecipeError: ")

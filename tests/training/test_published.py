@@ -1,0 +1,69 @@
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+
+from models.errors import WeightsError
+from training.published import read_published
+
+
+def test_state_dict_is_read_without_the_prefix_of_parallel_training(tmp_path: Path) -> None:
+    path = tmp_path / "published.pth"
+    state = {"module.conv.weight": torch.ones(2), "module.bn.running_mean": torch.zeros(2)}
+    torch.save({"epoch": 3, "arch": "mobilenet", "state_dict": state}, path)
+
+    tensors = read_published(path)
+
+    assert set(tensors) == {"conv.weight", "bn.running_mean"}
+    assert torch.equal(tensors["conv.weight"], torch.ones(2))
+
+
+def test_bare_state_dict_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "published.pt"
+    torch.save({"logits.conv3d.bias": torch.ones(2)}, path)
+
+    assert list(read_published(path)) == ["logits.conv3d.bias"]
+
+
+class Payload:
+    """Runs code in whoever unpickles it without restriction."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (print, ("this must never run",))
+
+
+def test_pickle_that_runs_code_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "published.pth"
+    torch.save({"state_dict": Payload()}, path)
+
+    with pytest.raises(WeightsError, match=r"published\.pth cannot be read"):
+        read_published(path)
+    assert "never run" not in capsys.readouterr().out
+
+
+def test_bare_pickle_that_runs_code_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "published.pth"
+    path.write_bytes(pickle.dumps(Payload(), protocol=2))
+
+    with pytest.raises(WeightsError, match=r"published\.pth cannot be read"):
+        read_published(path)
+    assert "never run" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", [{"state_dict": {}}, {"epoch": 3}, torch.ones(1)])
+def test_file_without_a_state_dict_is_refused(tmp_path: Path, content: object) -> None:
+    path = tmp_path / "published.pth"
+    torch.save(content, path)
+
+    with pytest.raises(WeightsError, match="holds no state dict"):
+        read_published(path)
+
+
+def test_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"published\.pth cannot be read"):
+        read_published(tmp_path / "published.pth")

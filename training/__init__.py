@@ -1,0 +1,1 @@
+"""How a model is made: data, teacher, distillation, quantization, evaluation, export."""

@@ -1,0 +1,199 @@
+"""Recipes: everything that decides how a model is made, in one validated TOML file."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from models.card import ModelName, NetworkConfig
+from models.errors import DriverActivityError
+from models.labels import DRIVE_AND_ACT_LABELS
+from models.spec import ClipSpec
+from training.data.augment import AugmentConfig
+from training.data.synthetic import SyntheticConfig
+from training.engine import FitConfig
+
+
+class RecipeError(DriverActivityError):
+    """A recipe file is missing, malformed, or asks for something that does not exist."""
+
+
+class Section(BaseModel):
+    """A table of the recipe: values are fixed once read, and unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SyntheticData(Section):
+    """Synthetic drivers; made by the `data` stage where they are not there yet.
+
+    Attributes:
+        root: Folder of the data set.
+        generator: Who drives, and how much is made.
+    """
+
+    kind: Literal["synthetic"]
+    root: Path
+    generator: SyntheticConfig
+
+
+class DriveAndActData(Section):
+    """The Drive&Act benchmark in its official layout.
+
+    Attributes:
+        root: Folder that holds `iccv_activities_3s` and one folder of videos a view.
+        views: Cameras, such as `inner_mirror` or `kinect_color`; their clips are joined.
+        split: Which of the three official splits.
+        video_suffix: Ending of the video files.
+        frame_rate_hz: Rate in which the annotations count frames.
+    """
+
+    kind: Literal["drive_and_act"]
+    root: Path
+    views: tuple[str, ...] = Field(min_length=1)
+    split: Literal[0, 1, 2] = 0
+    video_suffix: str = ".mp4"
+    frame_rate_hz: float = Field(default=30.0, gt=0)
+
+
+class ManifestData(Section):
+    """Any clips, listed in a CSV file `path,start_s,end_s,label,subject,view,split`.
+
+    Attributes:
+        manifest: The CSV file; its paths are relative to its folder.
+    """
+
+    kind: Literal["manifest"]
+    manifest: Path
+
+
+DataConfig = Annotated[SyntheticData | DriveAndActData | ManifestData, Field(discriminator="kind")]
+
+
+class TeacherConfig(Section):
+    """The I3D teacher.
+
+    Attributes:
+        width: Width multiplier; 1.0 is the published network.
+        dropout: Share of pooled features dropped in training.
+        published_weights: Published weights to start from, a .pt file of the port.
+        num_views: Augmented views of each training clip whose logits are cached.
+        fit: How it is trained.
+    """
+
+    width: float = Field(default=1.0, gt=0, le=1)
+    dropout: float = Field(default=0.5, ge=0, lt=1)
+    published_weights: Path | None = None
+    num_views: int = Field(default=4, ge=1)
+    fit: FitConfig
+
+
+class StudentConfig(Section):
+    """The 3D-MobileNet student.
+
+    Attributes:
+        network: Width and stem.
+        published_weights: Published Kinetics weights to start from, a .pth file.
+        fit: How it is trained, on labels alone and by distillation alike.
+    """
+
+    network: NetworkConfig
+    published_weights: Path | None = None
+    fit: FitConfig
+
+
+class DistillConfig(Section):
+    """Soft-label distillation.
+
+    Attributes:
+        temperature: Softening of teacher and student.
+        soft_weight: Share of the distillation loss; the labels get the rest.
+    """
+
+    temperature: float = Field(default=4.0, gt=0)
+    soft_weight: float = Field(default=0.7, ge=0, le=1)
+
+
+class QuantizeConfig(Section):
+    """Quantization-aware training, which goes on distilling.
+
+    Attributes:
+        num_calibration_batches: Batches that set the first ranges, and all there is for the
+            post-training baseline.
+        freeze_after_epochs: Epochs after which batch normalization and ranges stay fixed.
+        fit: How it is trained.
+    """
+
+    num_calibration_batches: int = Field(default=8, ge=1)
+    freeze_after_epochs: int = Field(default=1, ge=0)
+    fit: FitConfig
+
+
+class ExportConfig(Section):
+    """What the exported folders and their cards say.
+
+    Attributes:
+        model_dir: Folder of the registry.
+        name: Base of the two names, `<name>-fp32` and `<name>-int8`.
+        version: Version of both.
+        data: What the model was trained and tested on.
+        licence: Licence of the weights.
+        notice: What anybody who uses the answers has to know.
+    """
+
+    model_dir: Path
+    name: ModelName
+    version: int = Field(ge=1)
+    data: str
+    licence: str
+    notice: str
+
+
+class Recipe(Section):
+    """How one pair of models is made, from data to export.
+
+    Attributes:
+        name: Names the folder of the run.
+        seed: Seed of everything drawn at random in training.
+        num_threads: Processor threads.
+        device: Where networks are trained: `cpu` or `cuda`.
+        run_dir: Folder below which runs are kept.
+        labels: Activities in the order of the logits.
+    """
+
+    name: ModelName
+    seed: int = Field(ge=0)
+    num_threads: int = Field(default=2, ge=1)
+    device: Literal["cpu", "cuda"] = "cpu"
+    run_dir: Path = Path("runs")
+    labels: tuple[str, ...] = DRIVE_AND_ACT_LABELS
+    spec: ClipSpec
+    data: DataConfig
+    augment: AugmentConfig
+    teacher: TeacherConfig
+    student: StudentConfig
+    distill: DistillConfig
+    quantize: QuantizeConfig
+    export: ExportConfig
+
+    @model_validator(mode="after")
+    def _check_labels(self) -> "Recipe":
+        if len(set(self.labels)) != len(self.labels) or len(self.labels) < 2:
+            raise ValueError("labels must be two or more, and unique")
+        return self
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe.
+
+    Args:
+        path: A TOML file; its own relative paths are relative to the working directory.
+
+    Raises:
+        RecipeError: If the file cannot be read, or a key or value is not accepted.
+    """
+    try:
+        return Recipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (OSError, tomllib.TOMLDecodeError, ValidationError) as exc:
+        raise RecipeError(f"{path}: {exc}") from exc

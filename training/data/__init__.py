@@ -1,0 +1,1 @@
+"""Data sets: what is in them, how their clips are read, and how training sees them."""

@@ -1,0 +1,132 @@
+"""Decoded clips on disk, so that an epoch reads arrays instead of decoding video.
+
+Tensor legend: N clips, T frames, H W pixels, C channels.
+"""
+
+import hashlib
+import json
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import MediaError, UndecodableMediaError
+from models.spec import ClipSpec
+from models.video.decode import read_windows
+from training.data.examples import Example
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecodedClips:
+    """Examples whose first window could be decoded, and those whose could not.
+
+    Attributes:
+        examples: The N usable examples.
+        clips_NTHWC: Their clips, uint8, mapped from disk.
+        failures: Why an example is not among them, by `path start-stop`.
+    """
+
+    examples: tuple[Example, ...]
+    clips_NTHWC: NDArray[np.uint8]
+    failures: dict[str, str]
+
+
+def decode_examples(
+    examples: Sequence[Example],
+    spec: ClipSpec,
+    folder: Path,
+    *,
+    num_workers: int,
+    progress: Progress,
+) -> DecodedClips:
+    """Decode one clip an example, or map the clips of an earlier call.
+
+    A clip is what the service would feed its network for the same span: both go through
+    `read_windows`. What cannot be decoded is left out and reported, never replaced.
+
+    Args:
+        examples: What to decode.
+        spec: Shape of the clips.
+        folder: Where decoded clips are kept, one file for each list of examples and spec.
+        num_workers: Processes that decode.
+        progress: Called with the number of clips done and the number of all.
+    """
+    stem = folder / _fingerprint(examples, spec)
+    clips_path, failures_path = stem.with_suffix(".npy"), stem.with_suffix(".json")
+    if not failures_path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        failures = _decode_all(examples, spec, clips_path, num_workers, progress)
+        failures_path.write_text(json.dumps(failures, indent=2), encoding="utf-8")
+    failures = json.loads(failures_path.read_text(encoding="utf-8"))
+    usable = tuple(example for example in examples if describe(example) not in failures)
+    clips_NTHWC = np.load(clips_path, mmap_mode="r")[: len(usable)]
+    return DecodedClips(examples=usable, clips_NTHWC=clips_NTHWC, failures=failures)
+
+
+def decode_example(example: Example, spec: ClipSpec) -> NDArray[np.uint8] | MediaError:
+    """Return the clip of an example, uint8 `frames_THWC`, or why there is none."""
+    try:
+        windows = read_windows(example.path, spec, start_s=example.start_s, stop_s=example.stop_s)
+    except MediaError as exc:
+        return exc
+    except OSError as exc:
+        return UndecodableMediaError(exc.strerror or str(exc))
+    frames_THWC: NDArray[np.uint8] = windows.windows_NTHWC[0]
+    return frames_THWC
+
+
+def describe(example: Example) -> str:
+    """Name an example by its file and span."""
+    stop = "end" if example.stop_s is None else f"{example.stop_s:.3f}"
+    return f"{example.path} {example.start_s:.3f}-{stop}"
+
+
+def _decode_all(
+    examples: Sequence[Example],
+    spec: ClipSpec,
+    clips_path: Path,
+    num_workers: int,
+    progress: Progress,
+) -> dict[str, str]:
+    failures: dict[str, str] = {}
+    clips_NTHWC = np.lib.format.open_memmap(
+        clips_path, mode="w+", dtype=np.uint8, shape=(len(examples), *spec.clip_shape)
+    )
+    num_usable = 0
+    for done, (example, clip) in enumerate(_decode_each(examples, spec, num_workers), start=1):
+        if isinstance(clip, MediaError):
+            failures[describe(example)] = str(clip)
+        else:
+            clips_NTHWC[num_usable] = clip
+            num_usable += 1
+        progress(done, len(examples))
+    clips_NTHWC.flush()
+    return failures
+
+
+def _decode_each(
+    examples: Sequence[Example], spec: ClipSpec, num_workers: int
+) -> Iterator[tuple[Example, NDArray[np.uint8] | MediaError]]:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(num_workers, mp_context=context) as pool:
+        clips = pool.map(partial(decode_example, spec=spec), examples, chunksize=8)
+        yield from zip(examples, clips, strict=True)
+
+
+def _fingerprint(examples: Sequence[Example], spec: ClipSpec) -> str:
+    digest = hashlib.sha256(spec.model_dump_json().encode())
+    for example in examples:
+        digest.update(json.dumps(asdict(example), default=str).encode())
+        digest.update(str(_modified_ns(example.path)).encode())
+    return digest.hexdigest()[:16]
+
+
+def _modified_ns(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.is_file() else 0

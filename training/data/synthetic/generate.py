@@ -1,0 +1,121 @@
+"""Generate a synthetic data set: one video a person, and the splits' CSVs."""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+import numpy as np
+
+from models.labels import DRIVE_AND_ACT_LABELS
+from training.data.examples import DataError
+from training.data.synthetic.body import Body, make_bodies
+from training.data.synthetic.config import SyntheticConfig
+from training.data.synthetic.people import draw_person
+from training.data.synthetic.writer import ChunkRow, write_rows, write_video
+
+VIEW = "cabin"
+"""Name of the one synthetic camera, which sits where Drive&Act's `a_column_co_driver` sits."""
+
+SPLITS = ("train", "val", "test")
+_RECORD = "synthetic.json"
+
+
+def generate(
+    config: SyntheticConfig, root: Path, *, progress: Callable[[int, int], None] | None = None
+) -> None:
+    """Write a data set in the layout of Drive&Act, going on where an earlier call stopped.
+
+    Args:
+        config: What to generate.
+        root: Folder to write to; made if it does not exist.
+        progress: Called with the number of finished people and of all people.
+
+    Raises:
+        DataError: If the folder holds a data set of another configuration.
+    """
+    _claim(root, config)
+    missing = [index for index in range(config.num_people) if not _video(root, index).exists()]
+    num_done = config.num_people - len(missing)
+    for done in _film_people(config, root, missing):
+        if progress is not None:
+            progress(num_done + done, config.num_people)
+    for split in SPLITS:
+        write_rows(csv_path(root, split), _split_rows(config, split))
+
+
+def csv_path(root: Path, split: str) -> Path:
+    """Return where the CSV of a split is: "train", "val" or "test"."""
+    folder = root / "iccv_activities_3s" / "activities_3s" / VIEW
+    return folder / f"midlevel.chunks_90.split_0.{split}.csv"
+
+
+def schedule(config: SyntheticConfig, person_index: int) -> list[tuple[str, int]]:
+    """Return the shuffled (activity, take) pairs of a person's video, in order."""
+    pairs = [
+        (label, take) for label in DRIVE_AND_ACT_LABELS for take in range(config.clips_per_activity)
+    ]
+    random = np.random.default_rng([config.seed, person_index, 2])
+    return [pairs[index] for index in random.permutation(len(pairs))]
+
+
+def _claim(root: Path, config: SyntheticConfig) -> None:
+    record = root / _RECORD
+    root.mkdir(parents=True, exist_ok=True)
+    if not record.exists():
+        part = record.with_name(record.name + ".part")
+        part.write_text(config.fingerprint())
+        os.replace(part, record)
+    found = record.read_text()
+    if found != config.fingerprint():
+        raise DataError(
+            f"{root} holds a synthetic data set of another configuration: found {found}, "
+            f"asked for {config.fingerprint()}; choose another folder or remove this one"
+        )
+
+
+def _file_id(person_index: int) -> str:
+    return f"vp{person_index + 1}/run1"
+
+
+def _video(root: Path, person_index: int) -> Path:
+    return root / VIEW / f"{_file_id(person_index)}.mp4"
+
+
+def _film_people(config: SyntheticConfig, root: Path, indices: list[int]) -> Iterator[int]:
+    """Film people in worker processes; yield how many are finished."""
+    if not indices:
+        return
+    bodies = make_bodies([draw_person(config.seed, index) for index in indices])
+    # Spawned, because torch and Warp hold threads that a forked process would lose.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(config.num_workers, len(indices)), mp_context=context) as pool:
+        tasks = [
+            pool.submit(_film_person, config, index, body, _video(root, index))
+            for index, body in zip(indices, bodies, strict=True)
+        ]
+        for done, task in enumerate(as_completed(tasks), start=1):
+            task.result()
+            yield done
+
+
+def _film_person(config: SyntheticConfig, person_index: int, body: Body, path: Path) -> None:
+    from training.data.synthetic.studio import Studio
+
+    person = draw_person(config.seed, person_index)
+    studio = Studio(config, person_index=person_index, person=person, body=body)
+    clips = (studio.film(label, take) for label, take in schedule(config, person_index))
+    write_video(path, clips, frame_rate_hz=config.frame_rate_hz)
+
+
+def _split_rows(config: SyntheticConfig, split: str) -> Iterator[ChunkRow]:
+    length = config.frames_per_clip
+    for index in range(config.num_people):
+        if config.split_of(index) != split:
+            continue
+        for position, (label, _) in enumerate(schedule(config, index)):
+            start = position * length
+            yield ChunkRow(
+                index + 1, _file_id(index), position, start, start + length, label, chunk_id=0
+            )

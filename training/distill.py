@@ -1,0 +1,89 @@
+"""The student: trained on labels alone, and the same one trained by distillation.
+
+Both start from the same weights, see the same clips in the same order, and take the same number of
+steps, so that their difference is what distillation is worth.
+"""
+
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from models.checkpoint import load_strictly, read_weights, write_weights
+from models.networks.mobilenet3d import MobileNet3D, build_mobilenet3d, load_published_mobilenet
+from training.config import Recipe
+from training.engine import Loss
+from training.fitting import Validation, fit_network
+from training.losses import LabelLoss, SoftLabelLoss
+from training.progress import console
+from training.published import read_published
+from training.teacher import cache_teacher_logits
+from training.workspace import Workspace
+
+Student = Literal["scratch", "distilled"]
+
+
+def train_students(workspace: Workspace) -> None:
+    """Train both students, unless that was done before."""
+    recipe = workspace.recipe
+    _train(workspace, "scratch", label_loss(recipe), None)
+    _train(workspace, "distilled", soft_label_loss(recipe), cache_teacher_logits(workspace))
+
+
+def load_student(workspace: Workspace, student: Student) -> MobileNet3D:
+    """Return a trained student in evaluation mode."""
+    network = build_student(workspace.recipe)
+    load_strictly(network, read_weights(workspace.path(f"{student}.safetensors")))
+    return network.to(workspace.recipe.device).eval()
+
+
+def build_student(recipe: Recipe) -> MobileNet3D:
+    """Return the recipe's student with fresh weights."""
+    return build_mobilenet3d(
+        recipe.student.network, spec=recipe.spec, num_classes=len(recipe.labels)
+    )
+
+
+def label_loss(recipe: Recipe) -> LabelLoss:
+    """Return the loss of a student that learns from labels alone."""
+    return LabelLoss(label_smoothing=recipe.student.fit.label_smoothing)
+
+
+def soft_label_loss(recipe: Recipe) -> SoftLabelLoss:
+    """Return the loss of a student that learns from labels and teacher."""
+    return SoftLabelLoss(
+        label_loss=label_loss(recipe),
+        temperature=recipe.distill.temperature,
+        soft_weight=recipe.distill.soft_weight,
+    )
+
+
+def _train(
+    workspace: Workspace,
+    student: Student,
+    loss: Loss,
+    teacher_logits_VNK: NDArray[np.float32] | None,
+) -> None:
+    path = workspace.path(f"{student}.safetensors")
+    if path.is_file():
+        return
+    network = _start(workspace.recipe)
+    fit_network(
+        network,
+        loss,
+        workspace.views(teacher_logits_VNK),
+        workspace.recipe.student.fit,
+        workspace=workspace,
+        validation=Validation(network, workspace, student),
+    )
+    write_weights(path, network.state_dict())
+
+
+def _start(recipe: Recipe) -> MobileNet3D:
+    torch.manual_seed(recipe.seed)
+    network = build_student(recipe)
+    if recipe.student.published_weights is not None:
+        published = read_published(recipe.student.published_weights)
+        console.print(load_published_mobilenet(network, published))
+    return network

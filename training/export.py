@@ -1,0 +1,33 @@
+"""Publish the distilled student and its int8 twin into the registry."""
+
+from typing import Any
+
+from training.artifacts import publish
+from training.evaluate import read_results
+from training.progress import console
+from training.workspace import Workspace
+
+
+def export_models(workspace: Workspace) -> None:
+    """Write both model folders, each with the figures that `evaluate` measured."""
+    export = workspace.recipe.export
+    results = read_results(workspace)
+    stages = results["stages"]
+    float_metrics = {"test": stages["distilled"]} | _context(stages)
+    int8_metrics = {
+        "test": stages["int8"],
+        "test_torch": stages["int8_torch"],
+        "test_post_training": stages["ptq"],
+        "test_parent": stages["distilled"],
+        "agreement": results["agreement"],
+    }
+    parent = f"{export.name}-fp32@{export.version}"
+    for folder in (
+        publish(workspace, "distilled", parent=None, metrics=float_metrics),
+        publish(workspace, "int8", parent=parent, metrics=int8_metrics),
+    ):
+        console.print(f"wrote {folder}")
+
+
+def _context(stages: dict[str, Any]) -> dict[str, dict[str, float]]:
+    return {"test_teacher": stages["teacher"], "test_labels_only": stages["scratch"]}

@@ -1,0 +1,37 @@
+"""Read weights that others published as PyTorch pickles.
+
+Kinetics weights of I3D and of 3D-MobileNet exist in no other form. Training reads them, and only
+with PyTorch's restricted unpickler, which makes tensors and plain containers and runs no code;
+the service reads no pickle at all.
+"""
+
+import pickle
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from models.errors import WeightsError
+
+DATA_PARALLEL_PREFIX = "module."
+
+
+def read_published(path: Path) -> dict[str, Tensor]:
+    """Return the state dict of a published .pt or .pth file, without `module.` prefixes.
+
+    Raises:
+        WeightsError: If the file holds anything but tensors in plain containers, or none.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, pickle.UnpicklingError) as exc:
+        raise WeightsError(f"{path.name} cannot be read as published weights: {exc}") from exc
+    state = content.get("state_dict", content) if isinstance(content, dict) else {}
+    tensors = {
+        str(name).removeprefix(DATA_PARALLEL_PREFIX): value
+        for name, value in state.items()
+        if isinstance(value, Tensor)
+    }
+    if not tensors:
+        raise WeightsError(f"{path.name} holds no state dict")
+    return tensors

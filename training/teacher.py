@@ -1,0 +1,97 @@
+"""The teacher: train I3D, then let it answer once for every view that the student will see.
+
+Tensor legend: N clips, V views of each clip, K classes.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from models.checkpoint import load_strictly, read_weights, write_weights
+from models.networks.i3d import I3D, load_published
+from training.config import Recipe
+from training.data.views import TrainingViews, ViewKey, load_batches
+from training.fitting import NUM_VIEW_WORKERS, Validation, fit_network
+from training.losses import LabelLoss
+from training.progress import console, show_progress
+from training.published import read_published
+from training.workspace import Workspace
+
+WEIGHTS = "teacher.safetensors"
+LOGITS_BATCH_SIZE = 16
+
+
+def train_teacher(workspace: Workspace) -> None:
+    """Train the teacher and cache its logits, unless both were done before."""
+    if not workspace.path(WEIGHTS).is_file():
+        teacher = _start(workspace.recipe)
+        fit_network(
+            teacher,
+            LabelLoss(label_smoothing=workspace.recipe.teacher.fit.label_smoothing),
+            workspace.views(),
+            workspace.recipe.teacher.fit,
+            workspace=workspace,
+            validation=Validation(teacher, workspace, "teacher"),
+        )
+        write_weights(workspace.path(WEIGHTS), teacher.state_dict())
+    cache_teacher_logits(workspace)
+
+
+def load_teacher(workspace: Workspace) -> I3D:
+    """Return the trained teacher in evaluation mode."""
+    teacher = _build(workspace.recipe)
+    load_strictly(teacher, read_weights(workspace.path(WEIGHTS)))
+    return teacher.to(workspace.recipe.device).eval()
+
+
+def cache_teacher_logits(workspace: Workspace) -> NDArray[np.float32]:
+    """Return the teacher's `logits_VNK` for views 0 to V - 1 of every training clip.
+
+    They are computed once; views that an interrupted call finished are not computed again.
+    """
+    views = workspace.views()
+    paths = [
+        workspace.path(f"teacher_logits.{view}.npy")
+        for view in range(workspace.recipe.teacher.num_views)
+    ]
+    missing = [view for view, path in enumerate(paths) if not path.is_file()]
+    teacher = load_teacher(workspace) if missing else None
+    for view in missing:
+        assert teacher is not None
+        logits_NK = _answer_view(teacher, views, view, device=workspace.recipe.device)
+        np.save(paths[view], logits_NK)
+    return np.stack([np.load(path) for path in paths])
+
+
+def _answer_view(
+    teacher: nn.Module, views: TrainingViews, view: int, *, device: str
+) -> NDArray[np.float32]:
+    keys = [ViewKey(index, view) for index in range(len(views))]
+    batches = [
+        keys[start : start + LOGITS_BATCH_SIZE] for start in range(0, len(keys), LOGITS_BATCH_SIZE)
+    ]
+    answers = []
+    with show_progress(f"teacher logits, view {view}") as progress, torch.inference_mode():
+        for batch in load_batches(views, batches, num_workers=NUM_VIEW_WORKERS):
+            answers.append(teacher(batch.windows_BTHWC.to(device)).float().cpu().numpy())
+            progress(len(answers), len(batches))
+    return np.concatenate(answers)
+
+
+def _build(recipe: Recipe) -> I3D:
+    return I3D(
+        len(recipe.labels),
+        width=recipe.teacher.width,
+        dropout=recipe.teacher.dropout,
+        mean=recipe.spec.mean,
+        std=recipe.spec.std,
+    )
+
+
+def _start(recipe: Recipe) -> I3D:
+    torch.manual_seed(recipe.seed)
+    teacher = _build(recipe)
+    if recipe.teacher.published_weights is not None:
+        console.print(load_published(teacher, read_published(recipe.teacher.published_weights)))
+    return teacher

@@ -1,0 +1,139 @@
+"""One run of a recipe: its folder, its data, and what its stages leave for each other.
+
+Tensor legend: N clips, V views of each clip, T frames, H W pixels, C channels, K classes.
+"""
+
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.spec import ClipSpec
+from training.config import DriveAndActData, ManifestData, Recipe, RecipeError
+from training.data.cache import DecodedClips, decode_examples
+from training.data.drive_and_act import read_drive_and_act
+from training.data.examples import Example, Split, check_examples
+from training.data.manifest import read_manifest
+from training.data.synthetic import VIEW
+from training.data.views import TrainingViews, training_spec
+from training.progress import console, show_progress
+
+RECIPE_FILE = "recipe.json"
+
+
+class Workspace:
+    """The folder of one recipe's run, `<run_dir>/<name>`, and the data it works on.
+
+    Args:
+        recipe: The recipe. A folder that another recipe began is refused.
+
+    Raises:
+        RecipeError: If the folder was begun by a recipe that would make another model.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.folder = recipe.run_dir / recipe.name
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._check_recipe()
+
+    def path(self, name: str) -> Path:
+        """Return the path of a file of the run."""
+        return self.folder / name
+
+    @cached_property
+    def examples(self) -> list[Example]:
+        """All examples of the data set, checked.
+
+        Raises:
+            DataError: If the data set is missing or contradicts itself.
+        """
+        examples = read_examples(self.recipe)
+        check_examples(examples, self.recipe.labels)
+        return examples
+
+    @cached_property
+    def training_clips(self) -> DecodedClips:
+        """The training split, decoded with the margin that views are drawn from."""
+        return self._decode("train", training_spec(self.recipe.spec))
+
+    @cached_property
+    def val_clips(self) -> DecodedClips:
+        """The validation split, decoded as the service would."""
+        return self._decode("val", self.recipe.spec)
+
+    @cached_property
+    def test_clips(self) -> DecodedClips:
+        """The test split, decoded as the service would."""
+        return self._decode("test", self.recipe.spec)
+
+    def label_index(self, examples: Sequence[Example]) -> NDArray[np.int64]:
+        """Return the int64 label index of each example."""
+        position = {label: index for index, label in enumerate(self.recipe.labels)}
+        return np.array([position[example.label] for example in examples], dtype=np.int64)
+
+    def views(self, teacher_logits_VNK: NDArray[np.float32] | None = None) -> TrainingViews:
+        """Return random views of the training clips."""
+        clips = self.training_clips
+        return TrainingViews(
+            clips.clips_NTHWC,
+            self.label_index(clips.examples),
+            spec=self.recipe.spec,
+            augment=self.recipe.augment,
+            seed=self.recipe.seed,
+            teacher_logits_VNK=teacher_logits_VNK,
+        )
+
+    def _decode(self, split: Split, spec: ClipSpec) -> DecodedClips:
+        examples = [example for example in self.examples if example.split == split]
+        with show_progress(f"decode {split}") as progress:
+            clips = decode_examples(
+                examples,
+                spec,
+                self.folder / "clips",
+                num_workers=self.recipe.num_threads,
+                progress=progress,
+            )
+        for name, reason in clips.failures.items():
+            console.print(f"left out {name}: {reason}")
+        return clips
+
+    def _check_recipe(self) -> None:
+        path = self.path(RECIPE_FILE)
+        excluded = {"export", "run_dir", "num_threads", "device"}
+        decisive = json.loads(self.recipe.model_dump_json(exclude=excluded))
+        if not path.is_file():
+            path.write_text(json.dumps(decisive, indent=2), encoding="utf-8")
+        elif json.loads(path.read_text(encoding="utf-8")) != decisive:
+            raise RecipeError(
+                f"{self.folder} was begun by another recipe: remove it, or name this one otherwise"
+            )
+
+
+def read_examples(recipe: Recipe) -> list[Example]:
+    """Return the examples of a recipe's data set.
+
+    Raises:
+        DataError: If the data set is missing or malformed.
+    """
+    data = recipe.data
+    if isinstance(data, ManifestData):
+        return read_manifest(data.manifest)
+    if isinstance(data, DriveAndActData):
+        return read_drive_and_act(
+            data.root,
+            views=data.views,
+            split_index=data.split,
+            video_suffix=data.video_suffix,
+            frame_rate_hz=data.frame_rate_hz,
+        )
+    return read_drive_and_act(
+        data.root,
+        views=(VIEW,),
+        split_index=0,
+        video_suffix=".mp4",
+        frame_rate_hz=data.generator.frame_rate_hz,
+    )
