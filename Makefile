@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: setup serve test train bench container
+.PHONY: setup serve test servers train bench container
 
 setup: $(VENV)/installed
 
@@ -24,13 +24,19 @@ $(VENV)/installed: pyproject.toml constraints.txt
 serve: setup
 	$(BIN)/python -m app
 
-test: setup
+test: setup servers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest --cov --cov-report=
+	$(BIN)/pytest -m 'not gpu' --cov --cov-report=
 	$(BIN)/coverage report --include='app/*,models/*' --fail-under=95
+
+# Servers that tests run, installed where that is allowed; where it is not, their tests skip.
+servers:
+	@command -v prometheus >/dev/null && command -v curl >/dev/null || { test "$$(id -u)" = 0 && apt-get -qq update \
+	  && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y prometheus curl; } \
+	  || echo 'prometheus or curl cannot be installed: their tests will be skipped'
 
 train: setup
 	$(BIN)/python -m training pipeline --recipe training/recipes/shipped.toml
@@ -38,5 +44,5 @@ train: setup
 bench: setup
 	$(BIN)/python -m benchmarks
 
-container:
+container: setup
 	deploy/container.sh

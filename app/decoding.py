@@ -12,9 +12,8 @@ import multiprocessing
 import resource
 import signal
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
+from app.gates import Gate
 from models.errors import DriverActivityError
 from models.spec import ClipSpec
 from models.video.limits import DecodeLimits
@@ -47,17 +47,6 @@ class DecodeTimeoutError(DriverActivityError):
 
     def __str__(self) -> str:
         return f"decoding took longer than {self.accepted_s:g} s"
-
-
-class DecodeQueueFullError(DriverActivityError):
-    """As many jobs wait for decoding as may wait."""
-
-    def __init__(self, accepted: int) -> None:
-        super().__init__(accepted)
-        self.accepted = accepted
-
-    def __str__(self) -> str:
-        return f"the decode queue is full, {self.accepted} jobs may wait"
 
 
 class DecodePool:
@@ -87,11 +76,9 @@ class DecodePool:
         self._num_workers = num_workers
         self._timeout_s = timeout_s
         self._spool_dir = spool_dir
-        self._max_waiting = max_waiting
         self._max_worker_bytes = max_worker_bytes
-        self._slots = asyncio.Semaphore(num_workers)
-        self._num_waiting = 0
-        self._num_active = 0
+        # A job that waits here has not been given to a worker yet.
+        self._gate = Gate("decode", capacity=num_workers, max_waiting=max_waiting)
         self._is_closed = False
         self._pool: Any = None
         self._pool_lock = threading.Lock()
@@ -99,12 +86,12 @@ class DecodePool:
     @property
     def num_waiting(self) -> int:
         """Jobs that wait for a worker."""
-        return self._num_waiting
+        return self._gate.num_waiting
 
     @property
     def num_active(self) -> int:
         """Jobs that a worker is on."""
-        return self._num_active
+        return self._gate.num_inside
 
     def start(self) -> None:
         """Start the workers and wait until the first one answers.
@@ -137,7 +124,7 @@ class DecodePool:
             MediaError: As that function.
             DecodeWorkerDiedError: If the worker crashed or ran out of memory.
             DecodeTimeoutError: If it took too long.
-            DecodeQueueFullError: If too many jobs wait.
+            QueueFullError: If too many jobs wait.
         """
         return await self._run(_read_video, path, spec, stride_s=stride_s, limits=limits)
 
@@ -186,30 +173,13 @@ class DecodePool:
         )
 
     async def _run(self, read: Read, *args: object, **options: object) -> VideoWindows:
-        async with self._slot():
+        async with self._gate.enter():
             with NamedTemporaryFile(prefix="driver-activity-", dir=self._spool_dir) as file:
                 job = (Path(file.name), read, args, options)
                 shape, spans, info = await self._finish(job)
                 windows = mmap.mmap(file.fileno(), 0)
         windows_NTHWC = np.frombuffer(windows, np.uint8).reshape(shape)
         return VideoWindows(windows_NTHWC=windows_NTHWC, spans=spans, info=info)
-
-    @asynccontextmanager
-    async def _slot(self) -> AsyncIterator[None]:
-        """Hold one worker's place, so that a job that waits has not been given to a worker yet."""
-        if self._slots.locked() and self._num_waiting >= self._max_waiting:
-            raise DecodeQueueFullError(self._max_waiting)
-        self._num_waiting += 1
-        try:
-            await self._slots.acquire()
-        finally:
-            self._num_waiting -= 1
-        self._num_active += 1
-        try:
-            yield
-        finally:
-            self._num_active -= 1
-            self._slots.release()
 
     async def _finish(self, job: tuple[object, ...]) -> Decoded:
         try:

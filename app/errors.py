@@ -13,7 +13,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from app.decoding import DecodeQueueFullError, DecodeTimeoutError, DecodeWorkerDiedError
+from app.decoding import DecodeTimeoutError, DecodeWorkerDiedError
+from app.gates import QueueFullError
 from app.records import get_record
 from app.schemas import Problem
 from models.errors import (
@@ -59,18 +60,6 @@ class InvalidUploadError(DriverActivityError):
 
 class IncomparableModelsError(DriverActivityError):
     """The models to compare are fewer than two, or do not take and answer the same."""
-
-
-class QueueFullError(DriverActivityError):
-    """As many requests wait as may wait."""
-
-    def __init__(self, queue: str, accepted: int) -> None:
-        super().__init__(queue, accepted)
-        self.queue = queue
-        self.accepted = accepted
-
-    def __str__(self) -> str:
-        return f"the {self.queue} queue is full, {self.accepted} requests may wait"
 
 
 class DeadlineExceededError(DriverActivityError):
@@ -137,7 +126,6 @@ PROBLEMS: Mapping[type[DriverActivityError], ProblemKind] = {
     ModelNotReadyError: ProblemKind(503, "model_not_ready", "The model is not ready", True),
     NotReadyError: ProblemKind(503, "not_ready", "The service is not ready", True),
     QueueFullError: ProblemKind(503, "queue_full", "Too many requests wait", True),
-    DecodeQueueFullError: ProblemKind(503, "queue_full", "Too many requests wait", True),
     ClientDisconnectedError: ProblemKind(499, "abandoned", "The client went away"),
     DeadlineExceededError: ProblemKind(504, "deadline_exceeded", "The request took too long"),
 }

@@ -4,7 +4,19 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from app.errors import QueueFullError
+from models.errors import DriverActivityError
+
+
+class QueueFullError(DriverActivityError):
+    """As many requests wait as may wait."""
+
+    def __init__(self, queue: str, accepted: int) -> None:
+        super().__init__(queue, accepted)
+        self.queue = queue
+        self.accepted = accepted
+
+    def __str__(self) -> str:
+        return f"the {self.queue} queue is full, {self.accepted} requests may wait"
 
 
 class Gate:
@@ -21,11 +33,17 @@ class Gate:
         self._max_waiting = max_waiting
         self._semaphore = asyncio.Semaphore(capacity)
         self._num_waiting = 0
+        self._num_inside = 0
 
     @property
     def num_waiting(self) -> int:
         """How many wait now."""
         return self._num_waiting
+
+    @property
+    def num_inside(self) -> int:
+        """How many are inside now."""
+        return self._num_inside
 
     @asynccontextmanager
     async def enter(self) -> AsyncIterator[None]:
@@ -53,7 +71,9 @@ class Gate:
             await self._semaphore.acquire()
         finally:
             self._num_waiting -= 1
+        self._num_inside += 1
 
     def release(self) -> None:
         """Give a place back."""
+        self._num_inside -= 1
         self._semaphore.release()

@@ -7,9 +7,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-python=${VIRTUAL_ENV:-.venv}/bin/python
+python=.venv/bin/python
 image=driver-activity
 work=$(mktemp --directory)
+trap 'rm -rf "$work"' EXIT
 
 fail() {
     echo "container: error: $*" >&2
@@ -30,9 +31,9 @@ if docker info >"$work/docker.log" 2>&1; then
 else
     source deploy/engine_buildah.sh
 fi
-trap 'remove_service; rm -rf "$work"' EXIT
 
 check_engine
+trap 'remove_service; rm -rf "$work"' EXIT
 build_image
 port=$("$python" -c 'import socket; s = socket.socket(); s.bind(("", 0)); print(s.getsockname()[1])')
 start_service "$port"
@@ -43,5 +44,5 @@ if run_in_service touch /srv/probe 2>"$work/probe.log"; then fail "the root is n
 grep -q "Read-only file system" "$work/probe.log" || fail "$(cat "$work/probe.log")"
 check_health || fail "the image's own health check fails on a service that is ready"
 stop_service || fail "SIGTERM ended the service with status $?, not 0"
-echo "container: $image, $(image_size): answered as user without rights on a read-only root," \
+echo "container: $image, $(image_size): answered without root's rights on a read-only root and" \
     "ended cleanly on SIGTERM"

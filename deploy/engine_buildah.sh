@@ -8,20 +8,20 @@ runner=
 
 check_engine() {
     [ "$(id --user)" = 0 ] || fail "without a running docker, it has to be run as root"
-    command -v buildah debootstrap >"$work/which.log" ||
-        fail "neither docker runs nor are buildah and debootstrap here: apt-get install buildah debootstrap"
+    command -v buildah >"$work/which.log" && command -v debootstrap >"$work/which.log" ||
+        fail "no docker runs, and it needs: apt-get install buildah debootstrap"
     mkdir -p "$storage"
-    "${buildah[@]}" rm --all >"$work/remove.log" # what a run left that was killed
-    "${buildah[@]}" inspect --type image "$base" >"$work/inspect.log" 2>&1 || make_base
 }
 
 make_base() {
     echo "container: making the base image $base"
-    local container root
+    local container root mirror
     container=$("${buildah[@]}" from scratch)
     root=$("${buildah[@]}" mount "$container")
+    mapfile -t mirror < <(find_mirror)
     debootstrap --variant=minbase --include=ca-certificates,python3,python3-pip,python3-venv \
-        bookworm "$root" $(find_mirror) >"$work/debootstrap.log" || fail "$(tail "$work/debootstrap.log")"
+        bookworm "$root" "${mirror[@]}" >"$work/debootstrap.log" ||
+        fail "$(tail "$work/debootstrap.log")"
     ln -s python3 "$root/usr/bin/python"
     rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/*
     "${buildah[@]}" commit --quiet --rm "$container" "$base"
@@ -33,6 +33,8 @@ find_mirror() { # the one that apt uses here; none where apt knows no bookworm
 }
 
 build_image() {
+    "${buildah[@]}" rm --all >"$work/remove.log" # what a run left that was killed
+    "${buildah[@]}" inspect --type image "$base" >"$work/inspect.log" 2>&1 || make_base
     "${buildah[@]}" build --isolation chroot --pull-never --format docker --tag "$image" \
         "${build_options[@]}" .
     "${buildah[@]}" rmi --prune >"$work/prune.log"

@@ -142,13 +142,13 @@ def check_files(folder: Path, card: ModelCard) -> None:
     """Check every file of a model folder against the card's hashes.
 
     Raises:
-        CorruptFileError: If a file is missing or differs.
+        CorruptFileError: If a file is missing, cannot be read, or differs.
     """
     for name, expected in card.files.items():
-        path = folder / name
-        if not path.is_file():
-            raise CorruptFileError(f"{card.reference}: {name} is missing")
-        found = hash_file(path)
+        try:
+            found = hash_file(folder / name)
+        except OSError as exc:
+            raise CorruptFileError(f"{card.reference}: {name}: {exc.strerror}") from exc
         if found != expected:
             raise CorruptFileError(
                 f"{card.reference}: {name} has sha256 {found}, its card says {expected}"

@@ -36,6 +36,7 @@ class WeightsReport:
 def write_weights(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write named tensors to a safetensors file, each contiguous and on its own."""
     save_file({name: _plain(tensor) for name, tensor in tensors.items()}, path)
+    path.chmod(0o644)  # safetensors makes files that only their owner can read
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

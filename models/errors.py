@@ -63,7 +63,12 @@ class MediaLimitError(MediaError):
         self.accepted = accepted
 
     def __str__(self) -> str:
-        return f"{self.limit}: found {self.found:g}, accepted at most {self.accepted:g}"
+        return f"{self.limit}: found {_word(self.found)}, accepted at most {_word(self.accepted)}"
+
+
+def _word(value: float) -> str:
+    """Return counts with all their digits, and what was measured with six."""
+    return str(value) if isinstance(value, int) else f"{value:g}"
 
 
 class InvalidFramesError(MediaError):

@@ -12,9 +12,9 @@ from app.errors import (
     EmptyUploadError,
     InvalidUploadError,
     ProblemKind,
-    QueueFullError,
     UploadTooLargeError,
 )
+from app.gates import QueueFullError
 from app.schemas import Problem
 from app.uploads import BARE_VIDEO_TYPES, MULTIPART_TYPE, NPY_TYPE
 from models.errors import (

@@ -3,10 +3,15 @@
 Axes: N windows of one video, T frames, H W pixels, C channels (RGB), K classes.
 """
 
+import sys
 import threading
 from pathlib import Path
 
 import numpy as np
+
+# As if it were not installed: OpenVINO then reports nothing of its use to its makers.
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+
 import openvino as ov
 from numpy.typing import NDArray
 

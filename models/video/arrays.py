@@ -2,6 +2,7 @@
 
 import math
 from io import BytesIO
+from tokenize import TokenError
 from typing import BinaryIO
 
 import numpy as np
@@ -56,7 +57,7 @@ def _read_shape(file: BinaryIO, limits: DecodeLimits) -> tuple[int, ...]:
         version = npy_format.read_magic(file)
         read_header = HEADER_READERS[version]
         shape, is_fortran_order, dtype = read_header(file, max_header_size=MAX_HEADER_BYTES)
-    except (ValueError, KeyError) as exc:
+    except (ValueError, KeyError, TypeError, SyntaxError, TokenError) as exc:
         raise InvalidFramesError(f"not an npy file of version 1 or 2: {exc}") from exc
     if dtype != np.uint8:
         raise InvalidFramesError(f"npy dtype is {dtype}, needs uint8")

@@ -302,7 +302,9 @@ def _opened(source: Path | BinaryIO, limits: DecodeLimits) -> Iterator[InputCont
     name = container_format(source)
     options = ALLOW_LISTS | _decoder_options(limits)
     try:
-        container = av.open(NamelessFile(source), "r", format=name, options=options)
+        container = av.open(
+            NamelessFile(source), "r", format=name, options=options, metadata_errors="replace"
+        )
     except av.FFmpegError as exc:
         raise UndecodableMediaError(f"cannot open as {name}: {exc.strerror}") from exc
     with container:

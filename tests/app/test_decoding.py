@@ -15,12 +15,8 @@ import numpy as np
 import pytest
 
 from app import decoding
-from app.decoding import (
-    DecodePool,
-    DecodeQueueFullError,
-    DecodeTimeoutError,
-    DecodeWorkerDiedError,
-)
+from app.decoding import DecodePool, DecodeTimeoutError, DecodeWorkerDiedError
+from app.gates import QueueFullError
 from models.errors import InvalidFramesError, MediaLimitError, UnsupportedMediaError
 from models.spec import ClipSpec
 from models.video.decode import clips_to_windows, frames_to_windows, read_windows
@@ -231,7 +227,7 @@ def test_job_that_may_not_wait_is_refused(make_pool: MakePool) -> None:
         await wait_until(lambda: pool.num_waiting == 1)
         assert pool.num_active == 1
         try:
-            with pytest.raises(DecodeQueueFullError, match="1 jobs may wait"):
+            with pytest.raises(QueueFullError, match="1 requests may wait"):
                 await run_instead(pool, time.sleep, 60)
         finally:
             for job in jobs:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.errors import QueueFullError
+from app.gates import QueueFullError
 from app.inference import InferencePool, classify, summarize
 from models.classifier import ActivityClassifier, load_classifier
 from models.video.windows import VideoInfo, VideoWindows, WindowSpan

@@ -12,7 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from app.decoding import DecodePool, DecodeQueueFullError, DecodeTimeoutError, DecodeWorkerDiedError
+from app.decoding import DecodePool, DecodeTimeoutError, DecodeWorkerDiedError
+from app.gates import QueueFullError
 from models.video.windows import VideoWindows
 from tests.app.posting import COMPARISONS, VIDEO, assert_problem, post_array, post_clip
 from tests.app.running import Running, make_settings, run_service, wait_for
@@ -176,7 +177,7 @@ def test_client_that_goes_away_while_it_uploads_leaves_nothing(
     [
         (DecodeWorkerDiedError("the decoder ended with exit code -11"), 422, "decoder_crashed"),
         (DecodeTimeoutError(5), 504, "decode_timeout"),
-        (DecodeQueueFullError(3), 503, "queue_full"),
+        (QueueFullError("decode", 3), 503, "queue_full"),
     ],
 )
 def test_failure_of_a_worker_costs_one_request(

@@ -6,7 +6,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.metrics import Metrics
-from app.records import ComparedPair, ModelLabels, RequestRecord, StageTime
+from app.records import ComparedPair, ModelLabels, RequestRecord
 from tests.deploy.files import (
     COMPOSE,
     DATASOURCES,
@@ -30,7 +30,7 @@ def labels_by_metric() -> dict[str, set[str]]:
     metrics = Metrics(queue_depths={"decode": lambda: 0}, is_ready=lambda: True)
     model = ModelLabels(model="tiny", version="1", precision="int8", runtime="openvino")
     record = RequestRecord()
-    record.stages = [StageTime(stage="inference", seconds=0.1, labels=model)]
+    record.note("inference", 0.1, model)
     record.pairs = [
         ComparedPair(baseline="a@1", candidate="b@1", is_agreed=True, max_difference=0.1)
     ]

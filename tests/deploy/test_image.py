@@ -18,6 +18,10 @@ def test_the_image_is_built_from_what_serving_needs() -> None:
     assert {source for *sources, _ in arguments for source in sources} == NEEDED
 
 
+def test_everything_that_the_image_is_built_from_is_there() -> None:
+    assert [name for name in NEEDED if not (REPOSITORY_ROOT / name).exists()] == []
+
+
 def test_the_build_sees_nothing_else() -> None:
     patterns = (REPOSITORY_ROOT / ".dockerignore").read_text().splitlines()
     patterns = [pattern for pattern in patterns if not pattern.startswith("#")]

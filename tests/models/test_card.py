@@ -135,5 +135,5 @@ def test_missing_file_is_found(tmp_path: Path) -> None:
     folder = write_folder(tmp_path)
     (folder / WEIGHTS_FILE).unlink()
 
-    with pytest.raises(CorruptFileError, match=r"weights.safetensors is missing"):
+    with pytest.raises(CorruptFileError, match=r"weights\.safetensors: No such file"):
         check_files(folder, read_card(folder))

@@ -153,7 +153,7 @@ def break_graph(folder: Path) -> None:
     ("damage", "reason"),
     [
         (break_hash, "weights.safetensors has sha256"),
-        (break_presence, "weights.safetensors is missing"),
+        (break_presence, "weights.safetensors: No such file"),
         (break_labels, "f32 x"),
         (break_keys, "surprise: Extra inputs"),
         (break_card, "cannot be read: No such file"),
