@@ -12,6 +12,8 @@ from app.main import create_app
 from app.service import Service
 from app.settings import Settings, parse_settings
 
+EXIT_NOT_STARTED = 3  # what uvicorn's own command line gives
+
 
 class Server(uvicorn.Server):
     """A server that is not ready any more as soon as it is asked to end."""
@@ -27,7 +29,11 @@ class Server(uvicorn.Server):
 
 
 def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT, then answer what is in flight and return."""
+    """Serve until SIGTERM or SIGINT, then answer what is in flight and return.
+
+    Raises:
+        SystemExit: If the service cannot start.
+    """
     app = create_app(settings)
     config = uvicorn.Config(
         app,
@@ -41,7 +47,10 @@ def serve(settings: Settings) -> None:
     # The server raises the signal that ended it once more, which must not kill what ended well.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    Server(config, app.state.service).run()
+    server = Server(config, app.state.service)
+    server.run()
+    if not server.started:
+        raise SystemExit(EXIT_NOT_STARTED)
 
 
 def main() -> None:

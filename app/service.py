@@ -64,7 +64,7 @@ class Service:
         self.registry = ModelRegistry(
             settings.model_dir,
             requested=settings.models,
-            aliases=settings.aliases,
+            aliases=settings.all_aliases,
             runtime_name=settings.runtime,
             num_threads=settings.threads_per_inference,
         )

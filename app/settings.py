@@ -70,9 +70,9 @@ class Settings(BaseSettings):
         description="Models to load, as name or name@version, separated by commas.",
     )
     aliases: Annotated[dict[str, str], NoDecode] = Field(
-        default={DEFAULT_ALIAS: "mobilenet3d-int8"},
-        description="Further names of models, as alias=reference, separated by commas; requests "
-        f"that name no model get the alias {DEFAULT_ALIAS!r}.",
+        default={},
+        description="Further names of these models, as alias=model, separated by commas; requests "
+        f"that name no model get {DEFAULT_ALIAS!r}, which is the first of them unless set here.",
     )
     runtime: RuntimeName = Field(
         default="openvino", description="Engine that runs the networks: openvino or torch."
@@ -146,6 +146,9 @@ class Settings(BaseSettings):
         for reference in (*self.models, *self.aliases, *self.aliases.values()):
             if REFERENCE.fullmatch(reference) is None:
                 raise ValueError(f"{reference!r} is not a model, as name or name@version")
+        for alias, reference in self.aliases.items():
+            if reference not in self.models:
+                raise ValueError(f"alias {alias!r} leads to {reference!r}, which is not loaded")
         return self
 
     @model_validator(mode="after")
@@ -157,6 +160,11 @@ class Settings(BaseSettings):
                 f"do not fit {self.cores} cores"
             )
         return self
+
+    @property
+    def all_aliases(self) -> dict[str, str]:
+        """Every alias and its model, the one of requests that name none included."""
+        return {DEFAULT_ALIAS: self.models[0], **self.aliases}
 
     @property
     def num_lanes(self) -> int:

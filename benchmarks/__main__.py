@@ -24,7 +24,7 @@ def main() -> None:
     registry = ModelRegistry(
         settings.model_dir,
         requested=settings.models,
-        aliases=settings.aliases,
+        aliases=settings.all_aliases,
         runtime_name="openvino",
         num_threads=1,
     )

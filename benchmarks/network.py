@@ -17,6 +17,7 @@ from models.card import ONNX_FILE, WEIGHTS_FILE, read_card
 from models.classifier import load_classifier
 from models.registry import ModelRegistry
 from models.runtimes import RuntimeName
+from models.runtimes.openvino import compile_settings
 
 NUM_ROUNDS = 15
 CALLS_PER_ROUND = 15
@@ -75,8 +76,8 @@ def _nncf_call(folder: Path, window_NTHWC: NDArray[np.uint8]) -> Callable[[], ob
             nncf.Dataset([clip_THWC[None] for clip_THWC in clips]),
             subset_size=NUM_CALIBRATION_CLIPS,
         )
-    settings = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": "f32"}
-    request = ov.Core().compile_model(quantized, "CPU", settings).create_infer_request()
+    compiled = ov.Core().compile_model(quantized, "CPU", compile_settings(1))
+    request = compiled.create_infer_request()
     return lambda: request.infer([window_NTHWC], share_inputs=True)
 
 

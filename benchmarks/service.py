@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from training.data.synthetic.writer import write_video
 NUM_TIMED_REQUESTS = 200
 NUM_SOAK_REQUESTS = 2000
 NUM_STARTS = 5
+NUM_BUSY_CLIENTS = 8
 DEADLINE_S = 60.0
 POLL_S = 0.01
 
@@ -38,6 +40,7 @@ def measure_service(folder: Path) -> dict[str, Any]:
     ready_s = [_measure_start() for _ in range(NUM_STARTS)]
     with running_service() as (process, client):
         answer_s = [_post(client, clip) for _ in range(NUM_TIMED_REQUESTS)]
+        live_s = _measure_liveness(client, clip)
         before = resident_bytes(process.pid)
         for _ in range(NUM_SOAK_REQUESTS):
             _post(client, clip)
@@ -47,6 +50,10 @@ def measure_service(folder: Path) -> dict[str, Any]:
         "answer_ms": {
             "median": statistics.median(answer_s) * 1e3,
             "p95": float(np.quantile(answer_s, 0.95)) * 1e3,
+        },
+        "live_ms_while_busy": {
+            "median": statistics.median(live_s) * 1e3,
+            "max": max(live_s) * 1e3,
         },
         "resident_mb": {name: size / 1e6 for name, size in before.items()},
         f"resident_mb_after_{NUM_SOAK_REQUESTS}_more": {
@@ -110,6 +117,21 @@ def _post(client: httpx.Client, clip: Path) -> float:
     elapsed_s = time.perf_counter() - started
     response.raise_for_status()
     return elapsed_s
+
+
+def _measure_liveness(client: httpx.Client, clip: Path) -> list[float]:
+    """Return how long `/health/live` took while more clips were posted than the cores carry."""
+    live_s = []
+    with ThreadPoolExecutor(NUM_BUSY_CLIENTS) as clients:
+        posts = [clients.submit(_post, client, clip) for _ in range(NUM_TIMED_REQUESTS)]
+        while not all(post.done() for post in posts):
+            started = time.perf_counter()
+            client.get("/health/live").raise_for_status()
+            live_s.append(time.perf_counter() - started)
+            time.sleep(POLL_S)
+    for post in posts:
+        post.result()
+    return live_s
 
 
 def _wait_until_ready(client: httpx.Client) -> None:

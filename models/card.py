@@ -21,7 +21,8 @@ CARD_FILE = "card.json"
 WEIGHTS_FILE = "weights.safetensors"
 ONNX_FILE = "model.onnx"
 
-ModelName = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$")]
+NAME_PATTERN = r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?"
+ModelName = Annotated[str, Field(pattern=f"^{NAME_PATTERN}$")]
 ModelReference = Annotated[
     str, Field(pattern=r"^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?@[1-9][0-9]{0,8}$")
 ]

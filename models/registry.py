@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from models.card import ModelCard, read_card
+from models.card import NAME_PATTERN, ModelCard, read_card
 from models.classifier import ActivityClassifier, load_classifier
 from models.errors import (
     DriverActivityError,
@@ -19,7 +19,7 @@ from models.errors import (
 )
 from models.runtimes import RuntimeName
 
-REFERENCE = re.compile(r"(?P<name>[a-z0-9][a-z0-9-]{0,63})(?:@(?P<version>[1-9][0-9]{0,8}))?")
+REFERENCE = re.compile(rf"(?P<name>{NAME_PATTERN})(?:@(?P<version>[1-9][0-9]{{0,8}}))?")
 
 State = Literal["not_loaded", "loading", "ready", "failed"]
 
@@ -142,11 +142,6 @@ class ModelRegistry:
             for reference in self.requested
             if (entry := self._find(reference)) is None or entry.state != "ready"
         }
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether every requested model is loaded and warmed up."""
-        return not self.problems
 
     def _requested_entries(self) -> list[RegistryEntry]:
         found = [self._find(reference) for reference in self.requested]

@@ -3,7 +3,7 @@
 Tensor suffixes: T frames, H height, W width, N clips; the last axis of 3 is RGB.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
@@ -28,6 +28,7 @@ def write_video(
     rotation_degrees: int = 0,
     gop_size: int = 12,
     with_audio: bool = False,
+    title: str = "",
     container_format: str | None = None,
     options: dict[str, str] | None = None,
     container_options: dict[str, str] | None = None,
@@ -44,6 +45,7 @@ def write_video(
         rotation_degrees: Counter-clockwise turn that the metadata asks the player for.
         gop_size: Distance of keyframes.
         with_audio: Also store a second of silence.
+        title: What the container calls the video.
         container_format: FFmpeg's name of the container.
         options: Encoder options.
         container_options: Muxer options.
@@ -52,6 +54,7 @@ def write_video(
     with av.open(
         path, "w", format=container_format, container_options=container_options or {}
     ) as container:
+        container.metadata["title"] = title
         stream = cast(av.VideoStream, container.add_stream(codec, rate=rate, options=options or {}))
         stream.height, stream.width = frames_THWC.shape[1:3]
         stream.pix_fmt = pix_fmt
@@ -62,15 +65,22 @@ def write_video(
             stream.set_display_rotation(rotation_degrees)
         if with_audio:
             _write_silence(container, duration_s=1.0)
-        for index, frame_HWC in enumerate(frames_THWC):
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame_HWC), format="rgb24")
-            if times_s is None:
-                frame.pts, frame.time_base = index, 1 / rate
-            else:
-                frame.pts, frame.time_base = round(times_s[index] / TIME_BASE), TIME_BASE
+        for frame in _timed_frames(frames_THWC, rate=rate, times_s=times_s):
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
     return path
+
+
+def _timed_frames(
+    frames_THWC: NDArray[np.uint8], *, rate: Fraction, times_s: Sequence[float] | None
+) -> Iterator[av.VideoFrame]:
+    for index, frame_HWC in enumerate(frames_THWC):
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame_HWC), format="rgb24")
+        if times_s is None:
+            frame.pts, frame.time_base = index, 1 / rate
+        else:
+            frame.pts, frame.time_base = round(times_s[index] / TIME_BASE), TIME_BASE
+        yield frame
 
 
 def write_audio(path: Path, *, duration_s: float = 1.0) -> Path:

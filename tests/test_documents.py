@@ -32,7 +32,7 @@ def word_default(name: str, field: FieldInfo) -> str:
     if name == "model_dir":
         return str(Path(default).relative_to(REPOSITORY_ROOT))
     if isinstance(default, dict):
-        return ",".join(f"{alias}={reference}" for alias, reference in default.items())
+        return ",".join(f"{alias}={reference}" for alias, reference in default.items()) or "none"
     return ",".join(default) if isinstance(default, tuple) else str(default)
 
 

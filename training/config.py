@@ -135,7 +135,7 @@ class ExportConfig(Section):
 
     Attributes:
         model_dir: Folder of the registry.
-        name: Base of the two names, `<name>-fp32` and `<name>-int8`.
+        name: Base of the two names, `<name>-fp32` and `<name>-int8`, at most 59 characters.
         version: Version of both.
         data: What the model was trained and tested on.
         licence: Licence of the weights.
@@ -143,7 +143,7 @@ class ExportConfig(Section):
     """
 
     model_dir: Path
-    name: ModelName
+    name: Annotated[ModelName, Field(max_length=59)]
     version: int = Field(ge=1)
     data: str
     licence: str

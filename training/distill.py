@@ -1,7 +1,8 @@
 """The student: trained on labels alone, and the same one trained by distillation.
 
 Both start from the same weights, see the same clips in the same order, and take the same number of
-steps, so that their difference is what distillation is worth.
+steps, so that their difference is what distillation is worth; save that the distilled one sees only
+the views that the teacher answered, again and again, and the other one new views every epoch.
 """
 
 from typing import Literal
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from models.checkpoint import load_strictly, read_weights, write_weights
 from models.networks.mobilenet3d import MobileNet3D, build_mobilenet3d, load_published_mobilenet
 from training.config import Recipe
-from training.engine import Loss
+from training.engine import FitConfig, Loss
 from training.fitting import Validation, fit_network
 from training.losses import LabelLoss, SoftLabelLoss
 from training.progress import console
@@ -27,8 +28,9 @@ Student = Literal["scratch", "distilled"]
 def train_students(workspace: Workspace) -> None:
     """Train both students, unless that was done before."""
     recipe = workspace.recipe
-    _train(workspace, "scratch", label_loss(recipe), None)
-    _train(workspace, "distilled", soft_label_loss(recipe), cache_teacher_logits(workspace))
+    hard, soft = label_loss(recipe.student.fit), soft_label_loss(recipe, recipe.student.fit)
+    _train(workspace, "scratch", hard, None)
+    _train(workspace, "distilled", soft, cache_teacher_logits(workspace))
 
 
 def load_student(workspace: Workspace, student: Student) -> MobileNet3D:
@@ -45,15 +47,15 @@ def build_student(recipe: Recipe) -> MobileNet3D:
     )
 
 
-def label_loss(recipe: Recipe) -> LabelLoss:
-    """Return the loss of a student that learns from labels alone."""
-    return LabelLoss(label_smoothing=recipe.student.fit.label_smoothing)
+def label_loss(fit: FitConfig) -> LabelLoss:
+    """Return the loss of a network that learns from labels alone."""
+    return LabelLoss(label_smoothing=fit.label_smoothing)
 
 
-def soft_label_loss(recipe: Recipe) -> SoftLabelLoss:
-    """Return the loss of a student that learns from labels and teacher."""
+def soft_label_loss(recipe: Recipe, fit: FitConfig) -> SoftLabelLoss:
+    """Return the loss of a stage in which the student learns from labels and teacher."""
     return SoftLabelLoss(
-        label_loss=label_loss(recipe),
+        label_loss=label_loss(fit),
         temperature=recipe.distill.temperature,
         soft_weight=recipe.distill.soft_weight,
     )

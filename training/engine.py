@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
+from training.data.examples import DataError
 from training.data.views import Batch, TrainingViews, epoch_keys, load_batches
 
 
@@ -81,6 +82,9 @@ class Fit:
         state_path: File of the state between epochs; its history is written beside it.
         device: Where the network is.
         num_workers: Processes that draw views.
+
+    Raises:
+        DataError: If the clips do not fill one batch.
     """
 
     def __init__(
@@ -102,6 +106,10 @@ class Fit:
         self.device = device
         self.num_workers = num_workers
         self.history: list[dict[str, float]] = []
+        if not self.steps_per_epoch:
+            raise DataError(
+                f"{len(views)} training clips do not fill a batch of {config.batch_size}"
+            )
         self.optimizer = AdamW(
             group_parameters(network, config.weight_decay), lr=config.learning_rate
         )
@@ -153,6 +161,7 @@ class Fit:
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
             "random": torch.get_rng_state(),
+            "cuda_random": torch.cuda.get_rng_state_all(),
             "history": self.history,
         }
         self.state_path.parent.mkdir(parents=True, exist_ok=True)
@@ -169,6 +178,7 @@ class Fit:
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         torch.set_rng_state(state["random"].cpu())
+        torch.cuda.set_rng_state_all([random.cpu() for random in state["cuda_random"]])
         self.history = state["history"]
 
 

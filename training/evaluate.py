@@ -11,13 +11,19 @@ from numpy.typing import NDArray
 
 from models.classifier import load_classifier, softmax
 from models.runtimes import RuntimeName
-from training.artifacts import FLOAT_STAGES, QUANTIZED_STAGES, Stage, write_stage_folder
+from training.artifacts import (
+    FLOAT_STAGES,
+    QUANTIZED_STAGES,
+    Stage,
+    stage_folder,
+    write_stage_folder,
+)
 from training.inference import predict_logits
 from training.metrics import agreement, count_confusions, measure
 from training.plots import plot_confusions
 from training.progress import report, show_progress
 from training.teacher import load_teacher
-from training.workspace import Workspace
+from training.workspace import StageMissingError, Workspace
 
 RESULTS = "evaluation.json"
 BATCH_SIZE = 16
@@ -44,8 +50,15 @@ def evaluate_models(workspace: Workspace) -> None:
 
 
 def read_results(workspace: Workspace) -> dict[str, Any]:
-    """Return what `evaluate_models` wrote."""
-    results: dict[str, Any] = json.loads(workspace.path(RESULTS).read_text(encoding="utf-8"))
+    """Return what `evaluate_models` wrote.
+
+    Raises:
+        StageMissingError: If it has not run.
+    """
+    path = workspace.path(RESULTS)
+    if not path.is_file():
+        raise StageMissingError(f"{path} is missing: run the stage evaluate first")
+    results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return results
 
 
@@ -80,7 +93,7 @@ def _answer_stage(
     workspace: Workspace, stage: Stage, runtime_name: RuntimeName
 ) -> NDArray[np.float32]:
     classifier = load_classifier(
-        workspace.folder / "models" / stage / "1",
+        stage_folder(workspace, stage),
         runtime_name=runtime_name,
         num_threads=workspace.recipe.num_threads,
     )

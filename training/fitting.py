@@ -10,8 +10,8 @@ from training.inference import measure_network
 from training.progress import report, show_progress
 from training.workspace import Workspace
 
-NUM_VIEW_WORKERS = 1
-"""Processes that draw views: one keeps up with a student on two cores, and leaves them to it."""
+NUM_VIEW_WORKERS = 2
+"""Processes that draw views: two keep up with a student on two cores, where one did not."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ def read_published(path: Path) -> dict[str, Tensor]:
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, pickle.UnpicklingError) as exc:
+    except (OSError, RuntimeError, EOFError, LookupError, pickle.UnpicklingError) as exc:
         raise WeightsError(f"{path.name} cannot be read as published weights: {exc}") from exc
     state = content.get("state_dict", content) if isinstance(content, dict) else {}
     tensors = {

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from models.checkpoint import write_weights
@@ -57,12 +56,12 @@ def _calibration_windows(workspace: Workspace) -> Iterator[Tensor]:
 
 
 def _train(workspace: Workspace, network: QatMobileNet3D) -> None:
-    torch.manual_seed(workspace.recipe.seed)
+    recipe = workspace.recipe
     fit_network(
         network,
-        soft_label_loss(workspace.recipe),
+        soft_label_loss(recipe, recipe.quantize.fit),
         workspace.views(cache_teacher_logits(workspace)),
-        workspace.recipe.quantize.fit,
+        recipe.quantize.fit,
         workspace=workspace,
         validation=LateFreeze(network, workspace, "int8"),
     )

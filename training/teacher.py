@@ -3,6 +3,8 @@
 Tensor legend: N clips, V views of each clip, K classes.
 """
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,6 +13,7 @@ from torch import nn
 from models.checkpoint import load_strictly, read_weights, write_weights
 from models.networks.i3d import I3D, load_published
 from training.config import Recipe
+from training.data.examples import DataError
 from training.data.views import TrainingViews, ViewKey, load_batches
 from training.fitting import NUM_VIEW_WORKERS, Validation, fit_network
 from training.losses import LabelLoss
@@ -49,6 +52,9 @@ def cache_teacher_logits(workspace: Workspace) -> NDArray[np.float32]:
     """Return the teacher's `logits_VNK` for views 0 to V - 1 of every training clip.
 
     They are computed once; views that an interrupted call finished are not computed again.
+
+    Raises:
+        DataError: If they are of other clips than the training split has now.
     """
     views = workspace.views()
     paths = [
@@ -60,8 +66,22 @@ def cache_teacher_logits(workspace: Workspace) -> NDArray[np.float32]:
     for view in missing:
         assert teacher is not None
         logits_NK = _answer_view(teacher, views, view, device=workspace.recipe.device)
-        np.save(paths[view], logits_NK)
-    return np.stack([np.load(path) for path in paths])
+        _save(paths[view], logits_NK)
+    logits_VNK = np.stack([np.load(path) for path in paths])
+    if logits_VNK.shape[1] != len(views):
+        raise DataError(
+            f"{paths[0]} answers {logits_VNK.shape[1]} clips, the training split has {len(views)}: "
+            "the data changed, remove the run"
+        )
+    return logits_VNK
+
+
+def _save(path: Path, logits_NK: NDArray[np.float32]) -> None:
+    """Write an array that takes its name only when it is complete."""
+    partial = path.with_suffix(".partial")
+    with partial.open("wb") as file:
+        np.save(file, logits_NK)
+    partial.replace(path)
 
 
 def _answer_view(

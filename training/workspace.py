@@ -7,10 +7,12 @@ import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.errors import DriverActivityError
 from models.spec import ClipSpec
 from training.config import DriveAndActData, ManifestData, Recipe, RecipeError
 from training.data.cache import DecodedClips, decode_examples
@@ -22,6 +24,15 @@ from training.data.views import TrainingViews, training_spec
 from training.progress import console, show_progress
 
 RECIPE_FILE = "recipe.json"
+INDECISIVE: Any = {
+    **dict.fromkeys(("export", "run_dir", "num_threads", "device"), True),
+    "data": {"generator": {"num_workers"}},
+}
+"""Keys of a recipe that do not change what its run makes."""
+
+
+class StageMissingError(DriverActivityError):
+    """A stage was asked for before one whose results it needs."""
 
 
 class Workspace:
@@ -103,8 +114,7 @@ class Workspace:
 
     def _check_recipe(self) -> None:
         path = self.path(RECIPE_FILE)
-        excluded = {"export", "run_dir", "num_threads", "device"}
-        decisive = json.loads(self.recipe.model_dump_json(exclude=excluded))
+        decisive = json.loads(self.recipe.model_dump_json(exclude=INDECISIVE))
         if not path.is_file():
             path.write_text(json.dumps(decisive, indent=2), encoding="utf-8")
         elif json.loads(path.read_text(encoding="utf-8")) != decisive:

@@ -41,7 +41,7 @@ class OpenVinoRuntime:
         _check_fits(model, card)
         # A free batch size would cost int8 networks half of their speed.
         model.reshape([1, *card.spec.clip_shape])
-        self._compiled = core.compile_model(model, "CPU", _settings(num_threads))
+        self._compiled = core.compile_model(model, "CPU", compile_settings(num_threads))
         self._local = threading.local()
 
     @property
@@ -69,7 +69,8 @@ def _infer_one(request: ov.InferRequest, window_THWC: NDArray[np.uint8]) -> NDAr
     return logits_1K
 
 
-def _settings(num_threads: int) -> dict[str, object]:
+def compile_settings(num_threads: int) -> dict[str, object]:
+    """Return OpenVINO's settings for a network that so many threads run."""
     return {
         "INFERENCE_NUM_THREADS": num_threads,
         "NUM_STREAMS": 1,

@@ -2,8 +2,7 @@ import asyncio
 
 import pytest
 
-from app.errors import QueueFullError
-from app.gates import Gate
+from app.gates import Gate, QueueFullError
 
 
 def test_gate_lets_no_more_in_than_fit_and_keeps_the_order() -> None:

@@ -8,8 +8,11 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
+from app.__main__ import serve
 from tests.app.posting import VIDEO, post_clip
-from tests.app.running import run_process, wait_for
+from tests.app.running import make_settings, run_process, wait_for
 from tests.conftest import REPOSITORY_ROOT
 
 # What a service on openvino has imported after it answered a video.
@@ -127,6 +130,21 @@ def test_wrong_setting_ends_the_process_with_status_2() -> None:
     assert result.returncode == 2
     assert "--port (DRIVER_ACTIVITY_PORT)" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_service_that_cannot_start_ends_with_a_status(
+    model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(**_: object) -> None:
+        raise OSError("no space")
+
+    monkeypatch.setattr("app.service.tempfile.mkdtemp", fail)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+
+    with pytest.raises(SystemExit) as caught:
+        serve(make_settings(model_dir))
+
+    assert caught.value.code == 3
 
 
 def test_help_names_the_settings() -> None:

@@ -11,7 +11,13 @@ def test_defaults_serve_the_shipped_models_on_this_machine_only() -> None:
 
     assert (settings.host, settings.port, settings.runtime) == ("127.0.0.1", 8000, "openvino")
     assert settings.model_dir.parts[-2:] == ("models", "weights")
-    assert settings.aliases["default"] in settings.models
+    assert settings.all_aliases == {"default": "mobilenet3d-int8"}
+
+
+def test_requests_that_name_no_model_get_the_first_one() -> None:
+    settings = parse_settings(["--models", "a,b", "--aliases", "beta=b"])
+
+    assert settings.all_aliases == {"default": "a", "beta": "b"}
 
 
 def test_threads_of_the_defaults_fit_the_cores() -> None:
@@ -86,6 +92,7 @@ def test_wrong_value_ends_with_status_2_and_names_flag_and_variable(
         (["--cores", "2", "--threads-per-inference", "3"], "do not fit 2 cores"),
         (["--models", "Not A Model"], "'Not A Model' is not a model"),
         (["--aliases", "default"], "'' is not a model"),
+        (["--models", "a", "--aliases", "default=b"], "leads to 'b', which is not loaded"),
         (["--models", ","], "at least 1 item"),
         (["--unknown", "1"], "unrecognized arguments"),
     ],

@@ -18,7 +18,8 @@ WEIGHTS = REPOSITORY_ROOT / "models" / "weights"
 def moving_pattern(card: ModelCard) -> NDArray[np.uint8]:
     """Return one window of a fixed pattern that moves, shape (1, T, H, W, 3)."""
     t, h, w, c = np.indices(card.spec.clip_shape)
-    return ((t * 7 + h * 3 + w * 2 + c * 40) % 256).astype(np.uint8)[None]
+    pattern_THWC: NDArray[np.uint8] = ((t * 7 + h * 3 + w * 2 + c * 40) % 256).astype(np.uint8)
+    return pattern_THWC[None]
 
 
 def record() -> None:

@@ -92,7 +92,7 @@ def test_only_requested_models_are_loaded_and_every_card_is_read(root: Path) -> 
     registry = load_registry(root)
 
     states = {entry.reference: entry.state for entry in registry.entries}
-    assert registry.is_ready
+    assert registry.problems == {}
     assert states == {
         "other-fp32@1": "not_loaded",
         "tiny-fp32@1": "not_loaded",
@@ -178,7 +178,7 @@ def test_broken_card_of_a_model_that_was_not_asked_for_is_shown(root: Path) -> N
 
     registry = load_registry(root)
 
-    assert registry.is_ready
+    assert registry.problems == {}
     assert registry.resolve("other-fp32").state == "failed"
 
 
@@ -188,5 +188,5 @@ def test_registry_loads_on_either_runtime(root: Path, runtime_name: RuntimeName)
 
     registry.load()
 
-    assert registry.is_ready
+    assert registry.problems == {}
     assert registry.get("default").runtime.name == runtime_name

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from models.spec import ClipSpec
 from training.data.augment import AugmentConfig
+from training.data.examples import DataError
 from training.data.views import TrainingViews, training_spec
 from training.engine import Fit, FitConfig, group_parameters
 from training.losses import LabelLoss
@@ -52,13 +53,13 @@ def make_views() -> TrainingViews:
     return TrainingViews(clips_NTHWC, label_index_N, spec=SPEC, augment=AugmentConfig(), seed=1)
 
 
-def make_fit(state_path: Path) -> Fit:
+def make_fit(state_path: Path, *, config: FitConfig = CONFIG) -> Fit:
     torch.manual_seed(0)
     return Fit(
         TinyNetwork(),
         LabelLoss(label_smoothing=0),
         make_views(),
-        CONFIG,
+        config,
         state_path=state_path,
         device="cpu",
         num_workers=0,
@@ -110,6 +111,13 @@ def test_progress_counts_every_step(tmp_path: Path) -> None:
     )
 
     assert seen == [(step, 12) for step in range(1, 13)]
+
+
+def test_clips_that_do_not_fill_a_batch_are_refused(tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"batch_size": 17})
+
+    with pytest.raises(DataError, match="16 training clips do not fill a batch of 17"):
+        make_fit(tmp_path / "fit.state", config=config)
 
 
 def test_only_weights_are_decayed() -> None:

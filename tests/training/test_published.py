@@ -64,6 +64,15 @@ def test_file_without_a_state_dict_is_refused(tmp_path: Path, content: object) -
         read_published(path)
 
 
+@pytest.mark.parametrize("content", [b"", b"\x80\x02."])
+def test_file_that_ends_too_early_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "published.pth"
+    path.write_bytes(content)
+
+    with pytest.raises(WeightsError, match=r"published\.pth cannot be read"):
+        read_published(path)
+
+
 def test_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"published\.pth cannot be read"):
         read_published(tmp_path / "published.pth")

@@ -63,7 +63,9 @@ def decode_examples(
     if not failures_path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         failures = _decode_all(examples, spec, clips_path, num_workers, progress)
-        failures_path.write_text(json.dumps(failures, indent=2), encoding="utf-8")
+        partial = failures_path.with_suffix(".partial")
+        partial.write_text(json.dumps(failures, indent=2), encoding="utf-8")
+        partial.replace(failures_path)
     failures = json.loads(failures_path.read_text(encoding="utf-8"))
     usable = tuple(example for example in examples if describe(example) not in failures)
     clips_NTHWC = np.load(clips_path, mmap_mode="r")[: len(usable)]

@@ -64,7 +64,10 @@ def _read_rows(path: Path) -> Iterator[dict[str, str]]:
         reader = csv.DictReader(file)
         if tuple(reader.fieldnames or ()) != COLUMNS:
             raise DataError(f"{path}: columns are {reader.fieldnames}, must be {list(COLUMNS)}")
-        yield from reader
+        for row in reader:
+            if None in row or None in row.values():
+                raise DataError(f"{path}, line {reader.line_num}: needs {len(COLUMNS)} fields")
+            yield row
 
 
 def _read_row(

@@ -1,6 +1,7 @@
 """Any clips, listed in one CSV file."""
 
 import csv
+import math
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -39,6 +40,7 @@ def _read_row(row: dict[str, str], manifest: Path, line: int) -> Example:
         example = _EXAMPLE.validate_python(facts)
     except ValidationError as exc:
         raise DataError(f"{manifest}, line {line}: {exc}") from exc
-    if example.start_s < 0 or (example.stop_s is not None and example.stop_s <= example.start_s):
+    stop_s = math.inf if example.stop_s is None else example.stop_s
+    if not 0 <= example.start_s < stop_s:
         raise DataError(f"{manifest}, line {line}: needs 0 <= start_s < end_s")
     return example

@@ -120,3 +120,19 @@ def test_limits_are_checked_before_the_data_is_read(limits: DecodeLimits, name: 
 def test_single_frame_is_too_short() -> None:
     with pytest.raises(MediaTooShortError):
         parse_npy(to_npy(frames(1, 8, 6, 3)))
+
+
+@pytest.mark.parametrize("header", ["(", "'''", "{[]: 1}", "{1: 2, 'descr': 3}", "{'descr': (,"])
+def test_header_that_python_cannot_read_is_refused(header: str) -> None:
+    data = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode()
+
+    with pytest.raises(InvalidFramesError, match="not an npy file"):
+        parse_npy(data)
+
+
+def test_header_that_states_more_than_a_float_can_hold_is_refused() -> None:
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': (4, 8, {10**400}, 3)}}"
+    data = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header.encode()
+
+    with pytest.raises(MediaLimitError, match="max_pixels: found 80000"):
+        parse_npy(data)

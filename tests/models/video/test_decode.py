@@ -223,3 +223,14 @@ def test_matroska_that_ends_early_is_a_shorter_video(tmp_path: Path) -> None:
 
     assert 2 <= video.info.num_frames < 60
     assert shown(video)[0][0] == 3
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "avi"])
+def test_metadata_that_is_not_utf8_does_no_harm(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"titled.{suffix}"
+    write_video(path, barcode_frames(8), codec="mpeg4", title="TITLE")
+    path.write_bytes(path.read_bytes().replace(b"TITLE", b"T\xeftr\xe9"))  # Latin-1
+
+    video = read_windows(path, SPEC)
+
+    assert video.info.num_frames == 8

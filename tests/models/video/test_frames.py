@@ -183,7 +183,7 @@ def test_image_larger_than_the_limit_is_refused_by_its_header() -> None:
     image = bytearray(encode_image(barcode_frames(1)[0]))
     image[16:24] = struct.pack(">II", 50_000, 50_000)
 
-    with pytest.raises(MediaLimitError, match=r"max_pixels: found 2.5e\+09"):
+    with pytest.raises(MediaLimitError, match="max_pixels: found 2500000000"):
         images_to_windows([bytes(image)] * 4, SPEC, frame_rate_hz=30)
 
 

@@ -72,6 +72,16 @@ def test_annotation_with_impossible_frames_is_refused(tmp_path: Path, frames: st
         read(tmp_path)
 
 
+@pytest.mark.parametrize("row", ["5,vp5/run1,7,0,90", "5,vp5/run1,7,0,90,eating,1,2"])
+def test_annotation_with_too_few_or_too_many_fields_is_named_by_its_line(
+    tmp_path: Path, row: str
+) -> None:
+    write_annotations(tmp_path, {"train": [row]})
+
+    with pytest.raises(DataError, match="line 2: needs 7 fields"):
+        read(tmp_path)
+
+
 def test_manifest_row_becomes_an_example(tmp_path: Path) -> None:
     manifest = tmp_path / "clips.csv"
     manifest.write_text(f"{MANIFEST_HEADER}\nday1/a.mp4,1.5,4.5,eating,anna,roof,train\n")
@@ -100,7 +110,15 @@ def test_manifest_without_times_means_the_whole_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "row",
-    ["a.mp4,0,x,eating,anna,roof,train", "a.mp4,0,3,eating,anna,roof,dev", "a.mp4,3,1,e,s,v,val"],
+    [
+        "a.mp4,0,x,eating,anna,roof,train",
+        "a.mp4,0,3,eating,anna,roof,dev",
+        "a.mp4,3,1,e,s,v,val",
+        "a.mp4,nan,1,e,s,v,val",
+        "a.mp4,0,nan,e,s,v,val",
+        "a.mp4,inf,,e,s,v,val",
+        "a.mp4,0,1",
+    ],
 )
 def test_malformed_manifest_row_is_named_by_its_line(tmp_path: Path, row: str) -> None:
     manifest = tmp_path / "clips.csv"

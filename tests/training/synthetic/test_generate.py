@@ -8,10 +8,10 @@ from PIL import Image
 
 from models.labels import DRIVE_AND_ACT_LABELS
 from training.data.drive_and_act import read_drive_and_act
-from training.data.examples import DataError
+from training.data.examples import SPLITS, DataError
 from training.data.synthetic.body import Body, make_bodies
 from training.data.synthetic.config import SyntheticConfig
-from training.data.synthetic.generate import SPLITS, VIEW, csv_path, generate, schedule
+from training.data.synthetic.generate import VIEW, csv_path, generate, schedule
 from training.data.synthetic.people import Person, draw_person
 from training.data.synthetic.preview import write_preview
 from training.data.synthetic.studio import Studio

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from models.labels import DRIVE_AND_ACT_LABELS
-from training.data.examples import DataError
+from training.data.drive_and_act import annotation_path
+from training.data.examples import SPLITS, DataError, Split
 from training.data.synthetic.body import Body, make_bodies
 from training.data.synthetic.config import SyntheticConfig
 from training.data.synthetic.people import draw_person
@@ -18,7 +19,6 @@ from training.data.synthetic.writer import ChunkRow, write_rows, write_video
 VIEW = "cabin"
 """Name of the one synthetic camera, which sits where Drive&Act's `a_column_co_driver` sits."""
 
-SPLITS = ("train", "val", "test")
 _RECORD = "synthetic.json"
 
 
@@ -45,10 +45,9 @@ def generate(
         write_rows(csv_path(root, split), _split_rows(config, split))
 
 
-def csv_path(root: Path, split: str) -> Path:
-    """Return where the CSV of a split is: "train", "val" or "test"."""
-    folder = root / "iccv_activities_3s" / "activities_3s" / VIEW
-    return folder / f"midlevel.chunks_90.split_0.{split}.csv"
+def csv_path(root: Path, split: Split) -> Path:
+    """Return where the CSV of a split is."""
+    return annotation_path(root, view=VIEW, split_index=0, split=split)
 
 
 def schedule(config: SyntheticConfig, person_index: int) -> list[tuple[str, int]]:
@@ -109,7 +108,7 @@ def _film_person(config: SyntheticConfig, person_index: int, body: Body, path: P
     write_video(path, clips, frame_rate_hz=config.frame_rate_hz)
 
 
-def _split_rows(config: SyntheticConfig, split: str) -> Iterator[ChunkRow]:
+def _split_rows(config: SyntheticConfig, split: Split) -> Iterator[ChunkRow]:
     length = config.frames_per_clip
     for index in range(config.num_people):
         if config.split_of(index) != split:

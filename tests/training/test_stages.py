@@ -1,0 +1,63 @@
+"""What stages say of each other's results."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.spec import ClipSpec
+from tests.media import barcode_frames, write_video
+from training.config import ManifestData, Recipe, read_recipe
+from training.data.examples import SPLITS, DataError
+from training.data.manifest import COLUMNS
+from training.distill import soft_label_loss
+from training.export import export_models
+from training.teacher import cache_teacher_logits
+from training.workspace import StageMissingError, Workspace
+
+SMOKE = Path(__file__).resolve().parents[2] / "training" / "recipes" / "smoke.toml"
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Recipe:
+    """A recipe with one video in every split."""
+    write_video(tmp_path / "a.mp4", barcode_frames(4), frame_rate_hz=4)
+    rows = [f"a.mp4,,,drinking,{split},roof,{split}" for split in SPLITS]
+    manifest = tmp_path / "clips.csv"
+    manifest.write_text("\n".join([",".join(COLUMNS), *rows]))
+    changes = {
+        "run_dir": tmp_path / "runs",
+        "data": ManifestData(kind="manifest", manifest=manifest),
+        "spec": ClipSpec(num_frames=2, window_s=1, size_px=16),
+    }
+    return read_recipe(SMOKE).model_copy(update=changes)
+
+
+def test_export_before_evaluation_says_what_is_missing(recipe: Recipe) -> None:
+    with pytest.raises(StageMissingError, match=r"evaluation\.json is missing: run the stage"):
+        export_models(Workspace(recipe))
+
+
+def test_teacher_logits_of_other_clips_are_refused(recipe: Recipe) -> None:
+    workspace = Workspace(recipe)
+    for view in range(recipe.teacher.num_views):
+        np.save(workspace.path(f"teacher_logits.{view}.npy"), np.zeros((2, 34), np.float32))
+
+    with pytest.raises(DataError, match="answers 2 clips, the training split has 1"):
+        cache_teacher_logits(workspace)
+
+
+def test_teacher_logits_are_read_and_not_computed_again(recipe: Recipe) -> None:
+    workspace = Workspace(recipe)
+    for view in range(recipe.teacher.num_views):
+        np.save(workspace.path(f"teacher_logits.{view}.npy"), np.full((1, 34), view, np.float32))
+
+    logits_VNK = cache_teacher_logits(workspace)  # there is no teacher who could answer
+
+    assert logits_VNK[:, 0, 0].tolist() == [0, 1]
+
+
+def test_every_stage_smooths_labels_as_its_own_table_says(recipe: Recipe) -> None:
+    fit = recipe.quantize.fit.model_copy(update={"label_smoothing": 0.25})
+
+    assert soft_label_loss(recipe, fit).label_loss.label_smoothing == 0.25
