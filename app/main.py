@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from app.api import comparisons, health, models, predictions
 from app.errors import install_error_handlers
@@ -28,7 +29,14 @@ def create_app(settings: Settings) -> FastAPI:
         async with service.run():
             yield
 
-    app = FastAPI(title="driver-activity", version="1", description=DESCRIPTION, lifespan=lifespan)
+    # FastAPI's own /docs asks a server on the internet for its scripts.
+    app = FastAPIOffline(
+        title="driver-activity",
+        version="1",
+        description=DESCRIPTION,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
     app.state.service = service
     app.add_middleware(RequestMiddleware, metrics=service.metrics)
     install_error_handlers(app)

@@ -1,3 +1,4 @@
+import re
 import threading
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def test_service_is_live_at_once_and_ready_when_its_models_are(
 
 
 def test_service_whose_model_is_not_installed_says_so(model_dir: Path) -> None:
-    settings = make_settings(model_dir, models=("tiny-fp32", "nothing"))
+    settings = make_settings(model_dir, models=("tiny-int8", "nothing"))
     with run_service(settings, until_ready=False) as running:
         response = running.client.get("/health/ready")
 
@@ -66,11 +67,18 @@ def test_documentation_shows_bodies_answers_and_problems(client: httpx.Client) -
     document = client.get("/openapi.json").json()
 
     operation = document["paths"]["/v1/predictions"]["post"]
-    assert client.get("/docs").status_code == 200
     assert {"multipart/form-data", "video/*"} <= set(operation["requestBody"]["content"])
     assert {"200", "404", "413", "415", "422", "503", "504"} <= set(operation["responses"])
     examples = operation["responses"]["422"]["content"]["application/problem+json"]["examples"]
     assert examples["media_too_short"]["value"]["status"] == 422
+
+
+def test_documentation_needs_nothing_from_the_internet(client: httpx.Client) -> None:
+    page = client.get("/docs").text
+
+    links = re.findall(r"""(?:src|href)=["']([^"']+)["']""", page)
+    assert len(links) == 3
+    assert [client.get(link).status_code for link in links] == [200] * 3
 
 
 def test_documentation_describes_every_parameter(client: httpx.Client) -> None:
