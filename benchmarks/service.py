@@ -1,5 +1,6 @@
 """The service as a client sees it: start, answers, memory."""
 
+import multiprocessing
 import os
 import socket
 import statistics
@@ -7,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -65,11 +66,9 @@ def measure_service(folder: Path) -> dict[str, Any]:
 
 def write_clip(path: Path) -> Path:
     """Write a clip of 3 s, 640x480, 30 frames a second, H.264: a synthetic driver, drinking."""
-    config = SyntheticConfig(frame_rate_hz=30, size_px=480)
-    person = draw_person(config.seed, 0)
-    (body,) = make_bodies([person])
-    studio = Studio(config, person_index=0, person=person, body=body)
-    frames_THWC = studio.film("drinking", 0)
+    # In a fresh process: Warp's kernels crash where OpenVINO's are loaded.
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        frames_THWC = pool.submit(_film_drinking).result()
     side = np.zeros((len(frames_THWC), 480, 80, 3), dtype=np.uint8)
     wide_THWC: NDArray[np.uint8] = np.concatenate([side, frames_THWC, side], axis=2)
     write_video(path, [wide_THWC], frame_rate_hz=30)
@@ -102,6 +101,13 @@ def resident_bytes(pid: int) -> dict[str, int]:
         "service": _memory_field(pid, "Rss"),
         "with_workers": sum(_memory_field(process, "Pss") for process in processes),
     }
+
+
+def _film_drinking() -> NDArray[np.uint8]:
+    config = SyntheticConfig(frame_rate_hz=30, size_px=480)
+    person = draw_person(config.seed, 0)
+    (body,) = make_bodies([person])
+    return Studio(config, person_index=0, person=person, body=body).film("drinking", 0)
 
 
 def _measure_start() -> float:

@@ -1,6 +1,9 @@
 """The smoke recipe, whole: from synthetic drivers to models that the registry serves."""
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,21 +13,22 @@ import pytest
 from models.classifier import load_classifier
 from models.runtimes import RuntimeName
 from models.video.decode import read_windows
+from tests.conftest import REPOSITORY_ROOT
 from training.__main__ import main
 from training.config import read_recipe
 from training.data.cache import decode_examples
 from training.workspace import Workspace, read_examples
 
-SMOKE = Path(__file__).resolve().parents[2] / "training" / "recipes" / "smoke.toml"
+ROOT = str(REPOSITORY_ROOT)
+SMOKE = REPOSITORY_ROOT / "training" / "recipes" / "smoke.toml"
 
 
 @pytest.fixture(scope="module")
 def run_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder in which the whole pipeline has run once."""
     folder = tmp_path_factory.mktemp("smoke")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        assert main(["pipeline", "--recipe", str(SMOKE)]) == 0
+    command = [sys.executable, "-m", "training", "pipeline", "--recipe", str(SMOKE)]
+    subprocess.run(command, cwd=folder, env={**os.environ, "PYTHONPATH": ROOT}, check=True)
     return folder
 
 
