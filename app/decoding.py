@@ -28,7 +28,7 @@ from models.video.limits import DecodeLimits
 from models.video.windows import VideoInfo, VideoWindows, WindowSpan
 
 START_TIMEOUT_S = 30.0
-PRELOADED_MODULES = ["app.decoding", "models.video.decode"]
+PRELOADED_MODULES = ["app.decoding", "models.video.decode", "models.video.frames"]
 
 Read = Callable[..., VideoWindows]
 Decoded = tuple[tuple[int, ...], tuple[WindowSpan, ...], VideoInfo]
@@ -137,7 +137,7 @@ class DecodePool:
         stride_s: float | None,
         limits: DecodeLimits,
     ) -> VideoWindows:
-        """Decode image files as the frames of a video; see `models.video.decode`.
+        """Decode image files as the frames of a video; see `models.video.frames`.
 
         Raises:
             DriverActivityError: As `read_windows`.
@@ -230,7 +230,8 @@ def _prepare_worker(max_bytes: int) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_AS, (max_bytes, max_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    import models.video.decode  # noqa: F401
+    import models.video.decode
+    import models.video.frames  # noqa: F401
 
 
 def _do_nothing() -> None:
@@ -255,9 +256,9 @@ def _read_video(path: Path, spec: ClipSpec, **options: Any) -> VideoWindows:
 
 
 def _read_images(paths: Sequence[Path], spec: ClipSpec, **options: Any) -> VideoWindows:
-    from models.video import decode
+    from models.video import frames
 
-    return decode.images_to_windows([path.read_bytes() for path in paths], spec, **options)
+    return frames.images_to_windows([path.read_bytes() for path in paths], spec, **options)
 
 
 def _read_array(
@@ -268,13 +269,14 @@ def _read_array(
     stride_s: float | None,
     limits: DecodeLimits,
 ) -> VideoWindows:
-    from models.video import decode
+    from models.video import frames
+    from models.video.arrays import parse_npy
 
     with path.open("rb") as file:
-        array = decode.parse_npy(file, limits=limits)
+        array = parse_npy(file, limits=limits)
     if array.ndim == 5:
-        return decode.clips_to_windows(array, spec, limits=limits)
-    return decode.frames_to_windows(
+        return frames.clips_to_windows(array, spec, limits=limits)
+    return frames.frames_to_windows(
         array,
         spec,
         frame_rate_hz=frame_rate_hz or len(array) / spec.window_s,

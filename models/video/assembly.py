@@ -15,6 +15,7 @@ from models.errors import InvalidFramesError, MediaTooShortError
 from models.spec import ClipSpec
 from models.video.limits import DecodeLimits
 from models.video.sampling import SampleGrid, WindowPlan
+from models.video.selection import SkippedFrame, SkippedFrameError
 from models.video.timeline import Shown, TimedFrame
 from models.video.windows import VideoInfo, VideoWindows, WindowSpan
 
@@ -50,18 +51,20 @@ class Walk(Generic[FrameT]):
     Attributes:
         plan: Which frame goes where.
         pictures_HWC: Scaled frames by index, those in the plan at least.
-        last: The last frame.
+        last_frame: The last frame.
         num_frames: How many frames there were.
+        duration_s: When the last frame is gone.
     """
 
     plan: WindowPlan
     pictures_HWC: Mapping[int, Picture]
-    last: Shown[FrameT]
+    last_frame: FrameT
     num_frames: int
+    duration_s: float
 
 
 def walk(
-    span: Iterable[Shown[FrameT]],
+    span: Iterable[Shown[FrameT | SkippedFrame]],
     *,
     scale: Callable[[FrameT], Picture],
     grid: SampleGrid,
@@ -72,23 +75,31 @@ def walk(
     Raises:
         MediaTooShortError: If there are too few frames.
         MediaLimitError: If a limit is exceeded, as soon as it is.
+        SkippedFrameError: If a skipped frame is sampled, or the last.
     """
     times_s: list[float] = []
     pictures: dict[int, Picture] = {}
     last = None
     for index, last in enumerate(span):
         limits.check("max_frames", index + 1)
-        limits.check_size(last.frame.width, last.frame.height)
+        if not isinstance(last.frame, SkippedFrame):
+            limits.check_size(last.frame.width, last.frame.height)
         _check_length(last.stop_s, grid=grid, limits=limits)
         times_s.append(last.start_s)
         if grid.is_sampled(last.start_s, last.stop_s):
-            pictures[index] = scale(last.frame)
+            pictures[index] = scale(_there(last.frame))
     if last is None or len(times_s) < limits.min_frames:
         raise MediaTooShortError(len(times_s), limits.min_frames)
+    last_frame = _there(last.frame)
     if len(times_s) - 1 not in pictures:
-        pictures[len(times_s) - 1] = scale(last.frame)  # padding repeats it
-    plan = grid.plan(times_s, duration_s=last.stop_s)
-    return Walk(plan=plan, pictures_HWC=pictures, last=last, num_frames=len(times_s))
+        pictures[len(times_s) - 1] = scale(last_frame)  # padding repeats it
+    return Walk(
+        plan=grid.plan(times_s, duration_s=last.stop_s),
+        pictures_HWC=pictures,
+        last_frame=last_frame,
+        num_frames=len(times_s),
+        duration_s=last.stop_s,
+    )
 
 
 def assemble(
@@ -139,7 +150,7 @@ def video_info(
     walked: Walk[FrameT], *, container: str, codec: str, frame_rate_hz: float | None
 ) -> VideoInfo:
     """Describe a video that was walked over."""
-    frame = walked.last.frame
+    frame = walked.last_frame
     sides_px = (frame.width, frame.height)
     width_px, height_px = sides_px[::-1] if quarter_turns(frame) % 2 else sides_px
     return VideoInfo(
@@ -149,7 +160,7 @@ def video_info(
         height_px=height_px,
         rotation_degrees=90 * quarter_turns(frame),
         frame_rate_hz=frame_rate_hz,
-        duration_s=walked.last.stop_s,
+        duration_s=walked.duration_s,
         num_frames=walked.num_frames,
     )
 
@@ -183,3 +194,9 @@ def check_array(array: NDArray[np.uint8], *, num_axes: int) -> None:
 def _check_length(duration_s: float, *, grid: SampleGrid, limits: DecodeLimits) -> None:
     limits.check("max_duration_s", duration_s)
     limits.check("max_windows", grid.num_windows(duration_s))
+
+
+def _there(frame: FrameT | SkippedFrame) -> FrameT:
+    if isinstance(frame, SkippedFrame):
+        raise SkippedFrameError
+    return frame

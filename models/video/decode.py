@@ -1,7 +1,8 @@
-"""From bytes of strangers to windows: the only importer of av.
+"""From videos of strangers to windows.
 
 One sequential pass in order of presentation. Only frames that some window samples are converted and
-scaled, straight to model size, and a frame that several windows share is scaled once.
+scaled, straight to model size, and a frame that several windows share is scaled once. Frames that
+are neither sampled nor used to predict others are not even decoded, which changes no picture.
 
 What is done about a file's peculiarities:
 - The demuxer is chosen by the file's first bytes (`signatures`), never by FFmpeg's guess or a name,
@@ -9,62 +10,35 @@ What is done about a file's peculiarities:
 - Times are the frames' timestamps, counted from the first frame. A frame without one is shown a
   frame period after the one before. Durations that headers state only serve to refuse early.
 - Damage that FFmpeg reports (a decode error, a frame marked corrupt) refuses the video, wherever in
-  the part that is read it lies. A file that merely ends early is a shorter video.
+  the part that is decoded it lies. A file that merely ends early is a shorter video.
 - Rotation metadata is applied in quarter turns; mirroring and sample aspect ratio are not.
 
 Tensor suffixes: N windows or clips, T frames, H height, W width; the last axis of 3 is RGB.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from heapq import heappop, heappush
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 import av
-import numpy as np
-from av.codec.context import ThreadType
 from av.container import InputContainer
 from av.stream import Disposition
-from av.video.reformatter import Interpolation, VideoReformatter
-from numpy.typing import NDArray
 
-from models.errors import InvalidFramesError, UndecodableMediaError, UnsupportedMediaError
+from models.errors import UndecodableMediaError, UnsupportedMediaError
 from models.spec import ClipSpec
-from models.video.arrays import parse_npy
-from models.video.assembly import (
-    Picture,
-    assemble,
-    check_array,
-    plan_clips,
-    plan_steady,
-    quarter_turns,
-    steady_info,
-    video_info,
-    walk,
-)
+from models.video.assembly import assemble, video_info, walk
+from models.video.codec import Scaler, configure, decoder_options
 from models.video.limits import DEFAULT_LIMITS, DecodeLimits
-from models.video.sampling import TIME_TOLERANCE_S, sample_grid
-from models.video.signatures import (
-    CONTAINER_FORMATS,
-    NamelessFile,
-    check_images,
-    container_format,
-    image_codec,
-)
+from models.video.sampling import TIME_TOLERANCE_S, SampleGrid, sample_grid
+from models.video.selection import Selection, SkippedFrame, SkippedFrameError, look_ahead
+from models.video.signatures import CONTAINER_FORMATS, NamelessFile, container_format
 from models.video.timeline import Shown, cut, shown_frames
 from models.video.windows import VideoWindows
-
-__all__ = [
-    "DecodeLimits",
-    "clips_to_windows",
-    "decode_images",
-    "frames_to_windows",
-    "images_to_windows",
-    "parse_npy",
-    "read_windows",
-]
 
 VIDEO_CODECS = "h264,hevc,vp8,vp9,libdav1d,mpeg4,mpeg1video,mpeg2video,mjpeg,gif,rawvideo"
 ALLOW_LISTS = {
@@ -72,22 +46,15 @@ ALLOW_LISTS = {
     "codec_whitelist": VIDEO_CODECS,
     "protocol_whitelist": "none",
 }
-# Mean difference to an exact area average, 640x480 scaled to 112x112: these flags 0.3 to 1.1 grey
-# levels in 0.2 ms; the same without full chroma 1.7 to 18 (it halves the chroma first); bilinear
-# with full chroma 0.9 to 6. Exact rounding makes every machine give the same bytes.
-SCALER = (
-    Interpolation.AREA
-    | Interpolation.ACCURATE_RND
-    | Interpolation.BITEXACT
-    | Interpolation.FULL_CHR_H_INT
-    | Interpolation.FULL_CHR_H_INP
-)
-# Decoders check sizes padded to whole coding blocks; the margin leaves the exact check to us.
-DECODER_PIXELS_MARGIN = 2
 DEFAULT_FRAME_RATE_HZ = 25.0  # what FFmpeg assumes where a stream states none
 # Where a search by time is exact; MPEG streams have no index and are walked from their start.
 INDEXED_FORMATS = ("mov", "matroska", "avi")
 SEEK_MARGINS_S = (0.0, 1.0, 10.0, math.inf)
+# Where FFmpeg's "non-reference" means that no frame of any kind is predicted from it. HEVC's means
+# it only within a temporal layer (ITU-T H.265, 3.153: sub-layer non-reference picture).
+SKIPPABLE_CODECS = frozenset({"h264", "mpeg1video", "mpeg2video", "mpeg4"})
+
+AnyFrame = av.VideoFrame | SkippedFrame
 
 
 def read_windows(
@@ -118,178 +85,51 @@ def read_windows(
         MediaTooShortError: If it has fewer than `limits.min_frames` frames.
         MediaLimitError: If it is over a limit.
     """
-    grid = sample_grid(spec, stride_s=stride_s)
+    read = partial(
+        _read,
+        source,
+        spec,
+        grid=sample_grid(spec, stride_s=stride_s),
+        start_s=start_s,
+        stop_s=math.inf if stop_s is None else stop_s,
+        limits=limits,
+        num_threads=num_threads,
+    )
+    try:
+        return read(may_skip=True)
+    except SkippedFrameError:
+        if not isinstance(source, Path):
+            source.seek(0)
+        return read(may_skip=False)
+
+
+def _read(
+    source: Path | BinaryIO,
+    spec: ClipSpec,
+    *,
+    grid: SampleGrid,
+    start_s: float,
+    stop_s: float,
+    limits: DecodeLimits,
+    num_threads: int,
+    may_skip: bool,
+) -> VideoWindows:
     with _opened(source, limits) as container:
         stream = _video_stream(container)
         limits.check_size(stream.width, stream.height)
-        if start_s == 0 and stop_s is None and _demuxer(container) in INDEXED_FORMATS:
+        if start_s == 0 and stop_s == math.inf and _demuxer(container) in INDEXED_FORMATS:
             limits.check("max_frames", stream.frames)
             limits.check("max_duration_s", (container.duration or 0) / av.time_base)
-        _configure(stream.codec_context, limits, num_threads=num_threads)
-        shown = _shown_from(container, stream, start_s=start_s)
-        span = cut(shown, start_s=start_s, stop_s=stop_s)
-        walked = walk(span, scale=_Scaler(spec).turn_and_scale, grid=grid, limits=limits)
-        rate_hz = float(stream.average_rate) if stream.average_rate else None
+        configure(stream.codec_context, limits, num_threads=num_threads)
         codec = stream.codec_context.codec.canonical_name
+        can_skip = may_skip and codec in SKIPPABLE_CODECS
+        selection = Selection(grid, start_s=start_s, stop_s=stop_s) if can_skip else None
+        shown = _shown_from(container, stream, start_s=start_s, selection=selection)
+        span = cut(shown, start_s=start_s, stop_s=stop_s)
+        walked = walk(span, scale=Scaler(spec).turn_and_scale, grid=grid, limits=limits)
+        rate_hz = float(stream.average_rate) if stream.average_rate else None
         info = video_info(walked, container=_demuxer(container), codec=codec, frame_rate_hz=rate_hz)
     return assemble(walked.plan, walked.pictures_HWC, info)
-
-
-def frames_to_windows(
-    frames_THWC: NDArray[np.uint8],
-    spec: ClipSpec,
-    *,
-    frame_rate_hz: float,
-    stride_s: float | None = None,
-    limits: DecodeLimits = DEFAULT_LIMITS,
-) -> VideoWindows:
-    """Sample and scale frames that are decoded already, by the same rules as a video.
-
-    Args:
-        frames_THWC: uint8 RGB, T any number; frame k is shown from k / frame_rate_hz on.
-        spec: What a window is.
-        frame_rate_hz: Frames per second, > 0.
-        stride_s: As for `read_windows`.
-        limits: What is accepted.
-
-    Raises:
-        InvalidFramesError: If dtype or shape is wrong.
-        MediaTooShortError: If there are too few frames.
-        MediaLimitError: If the frames are over a limit.
-    """
-    check_array(frames_THWC, num_axes=4)
-    limits.check_batch(frames_THWC.shape)
-    grid = sample_grid(spec, stride_s=stride_s)
-    plan = plan_steady(len(frames_THWC), frame_rate_hz=frame_rate_hz, grid=grid, limits=limits)
-    scale = _Scaler(spec).scale
-    pictures = {k: scale(_as_frame(frames_THWC[k])) for k in plan.used()}
-    info = steady_info(frames_THWC.shape, frame_rate_hz, container="frames", codec="rawvideo")
-    return assemble(plan, pictures, info)
-
-
-def images_to_windows(
-    images: Sequence[bytes],
-    spec: ClipSpec,
-    *,
-    frame_rate_hz: float,
-    stride_s: float | None = None,
-    limits: DecodeLimits = DEFAULT_LIMITS,
-) -> VideoWindows:
-    """Decode, sample and scale JPEG or PNG images as the frames of a video.
-
-    The header of every image is checked; only those that a window samples are decoded.
-
-    Args:
-        images: As for `decode_images`; image k is shown from k / frame_rate_hz on.
-        spec: What a window is.
-        frame_rate_hz: Images per second, > 0.
-        stride_s: As for `read_windows`.
-        limits: What is accepted.
-
-    Raises:
-        MediaError: As `decode_images`, and `MediaTooShortError` if there are too few.
-    """
-    shape = check_images(images, limits=limits)
-    grid = sample_grid(spec, stride_s=stride_s)
-    plan = plan_steady(len(images), frame_rate_hz=frame_rate_hz, grid=grid, limits=limits)
-    scale = _Scaler(spec).scale
-    pictures = {k: scale(_decode_image(images[k], shape, limits)) for k in plan.used()}
-    info = steady_info(shape, frame_rate_hz, container="images", codec=image_codec(images[0]))
-    return assemble(plan, pictures, info)
-
-
-def clips_to_windows(
-    clips_NTHWC: NDArray[np.uint8], spec: ClipSpec, *, limits: DecodeLimits = DEFAULT_LIMITS
-) -> VideoWindows:
-    """Scale clips that are sampled already; each becomes one window.
-
-    Args:
-        clips_NTHWC: uint8 RGB, T as the spec says.
-        spec: What a window is.
-        limits: What is accepted.
-
-    Raises:
-        MediaError: As `frames_to_windows`; also if T is not the spec's.
-    """
-    check_array(clips_NTHWC, num_axes=5)
-    num_clips, num_frames = clips_NTHWC.shape[:2]
-    if num_frames != spec.num_frames:
-        raise InvalidFramesError(f"clips have {num_frames} frames, need {spec.num_frames}")
-    frames_THWC = clips_NTHWC.reshape(num_clips * num_frames, *clips_NTHWC.shape[2:])
-    limits.check("max_windows", num_clips)
-    limits.check_batch(frames_THWC.shape)
-    scale = _Scaler(spec).scale
-    pictures = {k: scale(_as_frame(frame_HWC)) for k, frame_HWC in enumerate(frames_THWC)}
-    rate_hz = num_frames / spec.window_s
-    info = steady_info(frames_THWC.shape, rate_hz, container="clips", codec="rawvideo")
-    return assemble(plan_clips(num_clips, spec), pictures, info)
-
-
-def decode_images(
-    images: Sequence[bytes], *, limits: DecodeLimits = DEFAULT_LIMITS
-) -> NDArray[np.uint8]:
-    """Decode JPEG or PNG images, told apart by their first bytes, at full size.
-
-    Args:
-        images: Files in order, all of one size. EXIF is ignored.
-        limits: What is accepted.
-
-    Returns:
-        frames_THWC: uint8 RGB.
-
-    Raises:
-        UnsupportedMediaError: If one is neither JPEG nor PNG.
-        UndecodableMediaError: If one is broken.
-        InvalidFramesError: If there are none, or they differ in size.
-        MediaLimitError: If they are over a limit.
-    """
-    shape = check_images(images, limits=limits)
-    limits.check_batch(shape)
-    frames_THWC = np.empty(shape, np.uint8)
-    reformatter = VideoReformatter()
-    for index, image in enumerate(images):
-        frame = _decode_image(image, shape, limits)
-        frames_THWC[index] = _convert(reformatter, frame, frame.width, frame.height)
-    return frames_THWC
-
-
-class _Scaler:
-    """Turns frames of any size into pictures of model size, uint8 RGB."""
-
-    def __init__(self, spec: ClipSpec) -> None:
-        self._spec = spec
-        self._reformatter = VideoReformatter()
-
-    def turn_and_scale(self, frame: av.VideoFrame) -> Picture:
-        """Return the picture of a frame as its rotation metadata wants it shown."""
-        return np.rot90(self.scale(frame), quarter_turns(frame))
-
-    def scale(self, frame: av.VideoFrame) -> Picture:
-        """Return the picture of a frame as it is stored, shape (H, W, 3)."""
-        size_px = self._spec.size_px
-        if self._spec.resize == "stretch":
-            return _convert(self._reformatter, frame, size_px, size_px)
-        factor = size_px / min(frame.width, frame.height)
-        width_px, height_px = round(frame.width * factor), round(frame.height * factor)
-        left, top = (width_px - size_px) // 2, (height_px - size_px) // 2
-        picture = _convert(self._reformatter, frame, width_px, height_px)
-        return picture[top : top + size_px, left : left + size_px]
-
-
-def _convert(
-    reformatter: VideoReformatter, frame: av.VideoFrame, width_px: int, height_px: int
-) -> Picture:
-    try:
-        scaled = reformatter.reformat(
-            frame, width_px, height_px, "rgb24", interpolation=SCALER, threads=1
-        )
-    except (av.FFmpegError, ValueError) as exc:
-        raise UndecodableMediaError(f"cannot convert {frame.format.name} to RGB: {exc}") from exc
-    return np.asarray(scaled.to_ndarray(), np.uint8)
-
-
-def _as_frame(frame_HWC: NDArray[np.uint8]) -> av.VideoFrame:
-    return av.VideoFrame.from_ndarray(np.ascontiguousarray(frame_HWC), format="rgb24")
 
 
 @contextmanager
@@ -300,7 +140,7 @@ def _opened(source: Path | BinaryIO, limits: DecodeLimits) -> Iterator[InputCont
             yield container
         return
     name = container_format(source)
-    options = ALLOW_LISTS | _decoder_options(limits)
+    options = ALLOW_LISTS | decoder_options(limits)
     try:
         container = av.open(
             NamelessFile(source), "r", format=name, options=options, metadata_errors="replace"
@@ -309,18 +149,6 @@ def _opened(source: Path | BinaryIO, limits: DecodeLimits) -> Iterator[InputCont
         raise UndecodableMediaError(f"cannot open as {name}: {exc.strerror}") from exc
     with container:
         yield container
-
-
-def _decoder_options(limits: DecodeLimits) -> dict[str, str]:
-    return {"max_pixels": str(limits.max_pixels * DECODER_PIXELS_MARGIN)}
-
-
-def _configure(
-    context: av.VideoCodecContext, limits: DecodeLimits, *, num_threads: int = 1, **options: str
-) -> None:
-    context.options = _decoder_options(limits) | options
-    context.thread_count = num_threads
-    context.thread_type = ThreadType.SLICE
 
 
 def _video_stream(container: InputContainer) -> av.VideoStream:
@@ -334,24 +162,36 @@ def _video_stream(container: InputContainer) -> av.VideoStream:
 
 
 def _shown_from(
-    container: InputContainer, stream: av.VideoStream, *, start_s: float
-) -> Iterator[Shown[av.VideoFrame]]:
+    container: InputContainer,
+    stream: av.VideoStream,
+    *,
+    start_s: float,
+    selection: Selection | None,
+) -> Iterator[Shown[AnyFrame]]:
     """Yield frames with times from the first frame on, beginning at or before the start."""
-    frames = _decoded(container, stream)
+    frames = _in_order(container, stream, selection)
     first = next(frames, None)
     if first is None:
         return
     origin_s = first.time or 0.0
+    if selection is not None:
+        selection.origin_s = origin_s
     frames = chain([first], frames)
     if start_s > 0 and _demuxer(container) in INDEXED_FORMATS and first.pts is not None:
-        frames = _sought(container, stream, origin_s=origin_s, target_s=origin_s + start_s)
+        target_s = origin_s + start_s
+        frames = _sought(container, stream, selection, origin_s=origin_s, target_s=target_s)
     rate_hz = float(stream.average_rate or stream.guessed_rate or DEFAULT_FRAME_RATE_HZ)
     yield from shown_frames(frames, frame_period_s=1 / rate_hz, origin_s=origin_s)
 
 
 def _sought(
-    container: InputContainer, stream: av.VideoStream, *, origin_s: float, target_s: float
-) -> Iterator[av.VideoFrame]:
+    container: InputContainer,
+    stream: av.VideoStream,
+    selection: Selection | None,
+    *,
+    origin_s: float,
+    target_s: float,
+) -> Iterator[AnyFrame]:
     """Yield frames from a keyframe that is shown at the target or before.
 
     Containers look keyframes up by decoding time, which can be before the target while the time of
@@ -360,40 +200,59 @@ def _sought(
     for margin_s in SEEK_MARGINS_S:
         seek_s = max(origin_s, target_s - margin_s)
         container.seek(math.floor(seek_s / (stream.time_base or 1)), stream=stream)
-        frames = _decoded(container, stream)
+        frames = _in_order(container, stream, selection)
         first = next(frames, None)
         if first is not None and (first.time or 0.0) <= target_s + TIME_TOLERANCE_S:
             return chain([first], frames)
     raise UndecodableMediaError(f"cannot seek to {target_s - origin_s:g} s")
 
 
-def _decoded(container: InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+def _in_order(
+    container: InputContainer, stream: av.VideoStream, selection: Selection | None
+) -> Iterator[AnyFrame]:
     """Yield frames in order of presentation, and refuse what FFmpeg says is damaged."""
+    skipped: list[int] = []
     time_s = 0.0
+    has_begun = False
     try:
-        for frame in container.decode(stream):
+        for frame in _decoded(container, stream, selection, skipped):
             if frame.is_corrupt:
                 raise UndecodableMediaError(f"the frame after {time_s:.3f} s is damaged")
+            skipped_before = _take_before(frame, skipped)
+            if has_begun:  # what is shown before the first frame cannot be decoded
+                yield from skipped_before
             yield frame
-            time_s = frame.time or time_s
+            has_begun, time_s = True, frame.time or time_s
     except av.FFmpegError as exc:
         raise UndecodableMediaError(f"decoding stopped at {time_s:.3f} s: {exc.strerror}") from exc
 
 
+def _decoded(
+    container: InputContainer,
+    stream: av.VideoStream,
+    selection: Selection | None,
+    skipped: list[int],
+) -> Iterator[av.VideoFrame]:
+    """Yield what the decoder gives, and put the times that it may leave out on the heap."""
+    for announced in look_ahead(container.demux(stream)):
+        is_needed = selection is None or selection.needs(announced)
+        stream.codec_context.skip_frame = "DEFAULT" if is_needed else "NONREF"
+        if not is_needed and announced.packet.pts is not None:
+            heappush(skipped, announced.packet.pts)
+        yield from stream.decode(announced.packet)
+
+
+def _take_before(frame: av.VideoFrame, skipped: list[int]) -> list[SkippedFrame]:
+    """Take off the heap what a frame settles: what equals it was decoded after all."""
+    before: list[SkippedFrame] = []
+    if frame.pts is None or frame.time_base is None:
+        return before
+    while skipped and skipped[0] <= frame.pts:
+        pts = heappop(skipped)
+        if pts < frame.pts:
+            before.append(SkippedFrame(pts=pts, time_base=frame.time_base))
+    return before
+
+
 def _demuxer(container: InputContainer) -> str:
     return container.format.name.split(",")[0]
-
-
-def _decode_image(
-    image: bytes, shape: tuple[int, int, int, int], limits: DecodeLimits
-) -> av.VideoFrame:
-    """Return the picture of an image file; unlike for video, any fault refuses it."""
-    context = av.VideoCodecContext.create(image_codec(image), "r")
-    _configure(context, limits, err_detect="crccheck+explode")
-    try:
-        frames = [*context.decode(av.Packet(image)), *context.decode(None)]
-    except av.FFmpegError as exc:
-        raise UndecodableMediaError(f"image cannot be decoded: {exc.strerror}") from exc
-    if not frames or (frames[0].height, frames[0].width) != shape[1:3]:
-        raise UndecodableMediaError("image has no picture of the size that its header states")
-    return frames[0]

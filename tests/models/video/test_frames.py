@@ -14,13 +14,8 @@ from models.errors import (
     UnsupportedMediaError,
 )
 from models.spec import ClipSpec
-from models.video.decode import (
-    DecodeLimits,
-    clips_to_windows,
-    decode_images,
-    frames_to_windows,
-    images_to_windows,
-)
+from models.video.frames import clips_to_windows, frames_to_windows, images_to_windows
+from models.video.limits import DecodeLimits
 from tests.media import barcode_frames, encode_image, read_barcodes
 
 SPEC = ClipSpec(num_frames=4, window_s=1.0, size_px=64)
@@ -115,43 +110,43 @@ def test_too_many_clips_are_refused() -> None:
 
 
 def test_png_images_come_back_exactly() -> None:
-    frames_THWC = np.random.default_rng(0).integers(0, 256, (3, 40, 56, 3), dtype=np.uint8)
+    frames_THWC = np.random.default_rng(0).integers(0, 256, (4, 64, 64, 3), dtype=np.uint8)
 
-    assert np.array_equal(decode_images(encode_all(frames_THWC)), frames_THWC)
+    video = images_to_windows(encode_all(frames_THWC), SPEC, frame_rate_hz=4)
+
+    assert np.array_equal(video.windows_NTHWC[0], frames_THWC)
 
 
 def test_jpeg_images_come_back_nearly() -> None:
-    frames_THWC = barcode_frames(3)
+    frames_THWC = barcode_frames(4)
 
-    decoded = decode_images(encode_all(frames_THWC, codec="mjpeg"))
+    video = images_to_windows(encode_all(frames_THWC, codec="mjpeg"), SPEC, frame_rate_hz=4)
 
-    assert np.abs(decoded.astype(int) - frames_THWC).mean() < 8
+    assert np.abs(video.windows_NTHWC[0].astype(int) - frames_THWC).mean() < 8
 
 
 @pytest.mark.parametrize("codec", ["png", "mjpeg"])
 def test_images_are_sampled_and_scaled_as_frames_are(codec: str) -> None:
-    images = encode_all(barcode_frames(30, width_px=96), codec=codec)
+    frames_THWC = barcode_frames(30, width_px=96)
+    images = encode_all(frames_THWC, codec=codec)
 
     video = images_to_windows(images, SPEC, frame_rate_hz=30)
 
-    frames = frames_to_windows(decode_images(images), SPEC, frame_rate_hz=30)
+    frames = frames_to_windows(frames_THWC, SPEC, frame_rate_hz=30)
     assert read_barcodes(video.windows_NTHWC[0]) == [3, 11, 18, 26]
-    # Scaled from YUV at once or through RGB at full size: a grey level or two of rounding.
     difference = np.abs(video.windows_NTHWC.astype(int) - frames.windows_NTHWC)
-    assert difference.max() <= (0 if codec == "png" else 3)
+    assert difference.mean() <= (0 if codec == "png" else 8)
     assert video.info.codec == codec
 
 
 def test_exif_orientation_is_ignored() -> None:
     image = encode_image(barcode_frames(1, width_px=96)[0], codec="mjpeg")
 
-    plain, turned = (decode_images([data]) for data in (image, with_exif_rotation(image)))
-
-    assert np.array_equal(plain, turned)
     video, turned_video = (
         images_to_windows([data] * 4, SPEC, frame_rate_hz=4)
         for data in (image, with_exif_rotation(image))
     )
+
     assert np.array_equal(video.windows_NTHWC, turned_video.windows_NTHWC)
 
 
@@ -168,7 +163,7 @@ def test_image_that_ends_early_is_refused(codec: str) -> None:
     image = encode_image(noise, codec=codec)
 
     with pytest.raises(UndecodableMediaError, match="image"):
-        decode_images([image[: len(image) // 2]])
+        images_to_windows([image[: len(image) // 2]] * 4, SPEC, frame_rate_hz=4)
 
 
 def test_image_with_a_wrong_checksum_is_refused() -> None:
@@ -176,7 +171,7 @@ def test_image_with_a_wrong_checksum_is_refused() -> None:
     image[16:24] = struct.pack(">II", 32, 32)
 
     with pytest.raises(UndecodableMediaError, match="image"):
-        decode_images([bytes(image)])
+        images_to_windows([bytes(image)] * 4, SPEC, frame_rate_hz=4)
 
 
 def test_image_larger_than_the_limit_is_refused_by_its_header() -> None:
@@ -185,13 +180,6 @@ def test_image_larger_than_the_limit_is_refused_by_its_header() -> None:
 
     with pytest.raises(MediaLimitError, match="max_pixels: found 2500000000"):
         images_to_windows([bytes(image)] * 4, SPEC, frame_rate_hz=30)
-
-
-def test_batch_that_would_not_fit_in_memory_is_refused() -> None:
-    images = encode_all(barcode_frames(3))
-
-    with pytest.raises(MediaLimitError, match="max_batch_bytes"):
-        decode_images(images, limits=DecodeLimits(max_batch_bytes=3 * 64 * 64 * 3 - 1))
 
 
 def test_single_image_is_too_short() -> None:

@@ -17,7 +17,8 @@ from models.errors import (
     UnsupportedMediaError,
 )
 from models.spec import ClipSpec
-from models.video.decode import ALLOW_LISTS, DecodeLimits, read_windows
+from models.video.decode import ALLOW_LISTS, read_windows
+from models.video.limits import DecodeLimits
 from tests.media import barcode_frames, encode_image, write_audio, write_video
 
 SPEC = ClipSpec(num_frames=4, window_s=1.0, size_px=32)
