@@ -12,8 +12,6 @@ RUN python -m venv --without-pip /venv
 RUN --mount=type=secret,id=pip_conf,target=/etc/pip.conf \
     --mount=type=secret,id=ca_bundle,target=/etc/ssl/certs/ca-certificates.crt \
     python -m pip --python /venv/bin/python install --quiet --constraint constraints.txt .
-# OpenVINO prepares to send usage statistics when it is imported; without this package it does not.
-RUN python -m pip --python /venv/bin/python uninstall --quiet --yes openvino-telemetry
 # OpenVINO brings plugins for hardware that no container of this service has, and readers of
 # formats other than ONNX: 75 of its 165 MB.
 RUN cd /venv/lib/python3.11/site-packages/openvino/libs \

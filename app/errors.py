@@ -3,6 +3,7 @@
 The errors of `models` carry facts; which HTTP status they mean is decided here, and here only.
 """
 
+import errno
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -107,6 +108,8 @@ class ProblemKind:
 
 INTERNAL_ERROR = ProblemKind(500, "internal_error", "The service failed")
 INVALID_REQUEST = ProblemKind(422, "invalid_request", "A parameter is not accepted")
+STORAGE_FULL = ProblemKind(507, "storage_full", "There is no room for the upload", True)
+STORAGE_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
 
 PROBLEMS: Mapping[type[DriverActivityError], ProblemKind] = {
     UploadTooLargeError: ProblemKind(413, "upload_too_large", "The body is too large"),
@@ -137,6 +140,7 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(DriverActivityError, _answer_error)
     app.add_exception_handler(RequestValidationError, _answer_validation)
     app.add_exception_handler(HTTPException, _answer_http)
+    app.add_exception_handler(OSError, _answer_os_error)
 
 
 def find_kind(error: DriverActivityError) -> ProblemKind:
@@ -196,3 +200,10 @@ def _answer_http(request: Request, error: Exception) -> JSONResponse:
     response = answer_problem(request, kind, detail=str(error.detail))
     response.headers.update(error.headers or {})
     return response
+
+
+def _answer_os_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, OSError)
+    if error.errno not in STORAGE_ERRNOS:
+        raise error
+    return answer_problem(request, STORAGE_FULL, detail=STORAGE_FULL.title)

@@ -59,7 +59,7 @@ class ModelSummary(Answer):
 class DecodedMedia(Answer):
     """What was uploaded, as it was decoded."""
 
-    container: str = Field(examples=["mov,mp4,m4a,3gp,3g2,mj2"])
+    container: str = Field(examples=["mov"])
     codec: str = Field(examples=["h264"])
     width_px: int = Field(examples=[640])
     height_px: int = Field(examples=[480])

@@ -4,11 +4,11 @@ import contextlib
 import io
 import logging
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino as ov
 import torch
 from numpy.typing import NDArray
 
@@ -65,7 +65,9 @@ def _served_calls(
 def _nncf_call(folder: Path, window_NTHWC: NDArray[np.uint8]) -> Callable[[], object]:
     """Return a call of the same float network, quantized after training by NNCF."""
     with contextlib.redirect_stdout(io.StringIO()):
+        # After the runtime's module, which keeps OpenVINO from reporting its use.
         import nncf
+        import openvino as ov
 
         nncf.set_log_level(logging.ERROR)
         clips = _random_windows(folder, NUM_CALIBRATION_CLIPS)
@@ -97,4 +99,4 @@ def describe_machine() -> dict[str, str]:
         for line in Path("/proc/cpuinfo").read_text().splitlines()
         if line.startswith("model name")
     )
-    return {"cpu": cpu, "torch": torch.__version__, "openvino": ov.__version__}
+    return {"cpu": cpu, "torch": torch.__version__, "openvino": version("openvino")}

@@ -8,6 +8,7 @@ from app.errors import (
     INVALID_REQUEST,
     PROBLEM_MEDIA_TYPE,
     PROBLEMS,
+    STORAGE_FULL,
     DeadlineExceededError,
     EmptyUploadError,
     InvalidUploadError,
@@ -64,6 +65,7 @@ FRAMES_BODIES: Mapping[str, Any] = {
 
 UPLOAD_PROBLEMS: tuple[ProblemKind, ...] = (
     INVALID_REQUEST,
+    STORAGE_FULL,
     *(
         PROBLEMS[error]
         for error in (

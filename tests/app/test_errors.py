@@ -1,3 +1,4 @@
+import errno
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,3 +81,29 @@ def test_facts_beyond_the_listed_ones_stay_inside(
     assert response.status_code < 500
     assert "secret" not in response.text
     assert "traceback" not in FACTS
+
+
+def test_full_disk_is_named_and_passes(
+    fragile: Running, clip_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/secret/spool")
+
+    monkeypatch.setattr("app.uploads._append", fail)
+
+    response = post_clip(fragile.client, clip_path)
+
+    assert_problem(response, 507, "storage_full")
+    assert response.headers["retry-after"] == "1"
+    assert "secret" not in response.text
+
+
+def test_other_fault_of_the_disk_is_internal(
+    fragile: Running, clip_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("app.uploads._append", fail)
+
+    assert_problem(post_clip(fragile.client, clip_path), 500, "internal_error")

@@ -3,11 +3,11 @@
 Source of the layout: Martin et al., "Drive&Act", ICCV 2019, archive `iccv_activities_3s`.
 """
 
-import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from training.data.examples import SPLITS, DataError, Example, Split
+from training.data.tables import Row, read_rows
 
 COLUMNS = (
     "participant_id",
@@ -51,40 +51,26 @@ def read_drive_and_act(
         _read_row(row, root / view, split, video_suffix, frame_rate_hz)
         for view in views
         for split in SPLITS
-        for row in _read_rows(
-            annotation_path(root, view=view, split_index=split_index, split=split)
+        for row in read_rows(
+            annotation_path(root, view=view, split_index=split_index, split=split), COLUMNS
         )
     ]
 
 
-def _read_rows(path: Path) -> Iterator[dict[str, str]]:
-    if not path.is_file():
-        raise DataError(f"annotation file is missing: {path}")
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        if tuple(reader.fieldnames or ()) != COLUMNS:
-            raise DataError(f"{path}: columns are {reader.fieldnames}, must be {list(COLUMNS)}")
-        for row in reader:
-            if None in row or None in row.values():
-                raise DataError(f"{path}, line {reader.line_num}: needs {len(COLUMNS)} fields")
-            yield row
-
-
-def _read_row(
-    row: dict[str, str], videos: Path, split: Split, suffix: str, frame_rate_hz: float
-) -> Example:
+def _read_row(row: Row, videos: Path, split: Split, suffix: str, frame_rate_hz: float) -> Example:
+    values = row.values
     try:
-        start, stop = int(row["frame_start"]), int(row["frame_end"])
+        start, stop = int(values["frame_start"]), int(values["frame_end"])
     except ValueError as exc:
-        raise DataError(f"annotation {row}: frame numbers must be integers") from exc
+        raise DataError(f"{row.place}: frame numbers must be integers") from exc
     if not 0 <= start < stop:
-        raise DataError(f"annotation {row}: needs 0 <= frame_start < frame_end")
+        raise DataError(f"{row.place}: needs 0 <= frame_start < frame_end")
     return Example(
-        path=videos / f"{row['file_id']}{suffix}",
+        path=videos / f"{values['file_id']}{suffix}",
         start_s=start / frame_rate_hz,
         stop_s=stop / frame_rate_hz,
-        label=row["activity"],
-        subject=row["participant_id"],
+        label=values["activity"],
+        subject=values["participant_id"],
         view=videos.name,
         split=split,
     )
