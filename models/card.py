@@ -58,6 +58,8 @@ class ModelCard(BaseModel):
         network: Which network the weights belong to.
         spec: How a window of video becomes the network's input.
         labels: Activities in the order of the logits.
+        temperature: Logits are divided by it before the softmax, so that probabilities say how
+            often the model is right; fitted on the validation split.
         metrics: Measured figures, by split or stage; ratios are 0-1.
         files: sha256 of every file of the folder, by name.
         parent: `name@version` of the fp32 model that an int8 model was made from.
@@ -75,6 +77,7 @@ class ModelCard(BaseModel):
     network: NetworkConfig
     spec: ClipSpec
     labels: tuple[Label, ...] = Field(min_length=2)
+    temperature: FiniteFloat = Field(gt=0)
     metrics: dict[str, dict[str, FiniteFloat]]
     files: dict[str, Sha256]
     parent: ModelReference | None = None

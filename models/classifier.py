@@ -50,7 +50,7 @@ class ActivityClassifier:
         started = time.perf_counter()
         logits_NK = self.runtime.infer(windows_NTHWC)
         inference_s = time.perf_counter() - started
-        probs_NK = softmax(logits_NK)
+        probs_NK = softmax(logits_NK, temperature=self.card.temperature)
         return Prediction(
             probs_NK=probs_NK, clip_probs_K=probs_NK.mean(axis=0), inference_s=inference_s
         )
@@ -85,9 +85,9 @@ class ActivityClassifier:
             )
 
 
-def softmax(logits_NK: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return probabilities, float32, of raw scores; every row sums to 1."""
-    shifted_NK = logits_NK - logits_NK.max(axis=-1, keepdims=True)
+def softmax(logits_NK: NDArray[np.float32], *, temperature: float) -> NDArray[np.float32]:
+    """Return probabilities, float32, of raw scores divided by a temperature; rows sum to 1."""
+    shifted_NK = (logits_NK - logits_NK.max(axis=-1, keepdims=True)) / np.float32(temperature)
     exp_NK = np.exp(shifted_NK, dtype=np.float32)
     probs_NK: NDArray[np.float32] = exp_NK / exp_NK.sum(axis=-1, keepdims=True)
     return probs_NK

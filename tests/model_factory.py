@@ -78,6 +78,7 @@ def write_model_folder(
     labels: Sequence[str] = ("a", "b", "c"),
     config: NetworkConfig = TINY_CONFIG,
     spec: ClipSpec = TINY_SPEC,
+    temperature: float = 1.0,
     seed: int = 0,
 ) -> Path:
     """Write a complete model folder `<root>/<name>/<version>` and return its path."""
@@ -98,6 +99,7 @@ def write_model_folder(
         network=config,
         spec=spec,
         labels=tuple(labels),
+        temperature=temperature,
         metrics={"test": {"balanced_accuracy": 0.5, "top1": 0.6}},
         files={file: hash_file(folder / file) for file in (WEIGHTS_FILE, ONNX_FILE)},
         parent="tiny-fp32@1" if precision == "int8" else None,

@@ -45,12 +45,21 @@ def write_stage_folder(workspace: Workspace, stage: Stage) -> Path:
         write_weights(folder / WEIGHTS_FILE, tensors)
         _export_int8(tensors, folder / ONNX_FILE, workspace.recipe)
     parent = "distilled@1" if stage in QUANTIZED_STAGES else None
-    write_card(folder, _describe(workspace.recipe, folder, parent=parent, metrics={}))
+    write_card(
+        folder, _describe(workspace.recipe, folder, parent=parent, metrics={}, temperature=1.0)
+    )
     return folder
 
 
-def publish(workspace: Workspace, stage: Stage, *, parent: str | None, metrics: Metrics) -> Path:
-    """Copy a stage's model folder into the registry, with its name, version and metrics.
+def publish(
+    workspace: Workspace,
+    stage: Stage,
+    *,
+    parent: str | None,
+    metrics: Metrics,
+    temperature: float,
+) -> Path:
+    """Copy a stage's model folder into the registry, with its name, version and figures.
 
     The folder appears whole or not at all, in the place of one of the same name and version.
     """
@@ -60,7 +69,12 @@ def publish(workspace: Workspace, stage: Stage, *, parent: str | None, metrics: 
     staging = export.model_dir / ".publishing" / target.parent.name / target.name
     shutil.rmtree(staging, ignore_errors=True)
     shutil.copytree(stage_folder(workspace, stage), staging)
-    write_card(staging, _describe(workspace.recipe, staging, parent=parent, metrics=metrics))
+    write_card(
+        staging,
+        _describe(
+            workspace.recipe, staging, parent=parent, metrics=metrics, temperature=temperature
+        ),
+    )
     shutil.rmtree(target, ignore_errors=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     staging.rename(target)
@@ -72,7 +86,9 @@ def _export_int8(tensors: Mapping[str, Tensor], path: Path, recipe: Recipe) -> N
     export_int8(tensors, recipe.student.network, path, spec=recipe.spec)
 
 
-def _describe(recipe: Recipe, folder: Path, *, parent: str | None, metrics: Metrics) -> ModelCard:
+def _describe(
+    recipe: Recipe, folder: Path, *, parent: str | None, metrics: Metrics, temperature: float
+) -> ModelCard:
     return ModelCard(
         name=folder.parent.name,
         version=int(folder.name),
@@ -80,6 +96,7 @@ def _describe(recipe: Recipe, folder: Path, *, parent: str | None, metrics: Metr
         network=recipe.student.network,
         spec=recipe.spec,
         labels=recipe.labels,
+        temperature=temperature,
         metrics={name: dict(figures) for name, figures in metrics.items()},
         files={name: hash_file(folder / name) for name in (WEIGHTS_FILE, ONNX_FILE)},
         parent=parent,

@@ -4,6 +4,8 @@ Tensor legend: N clips, T frames, H W pixels, C channels, K classes.
 """
 
 import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,8 +20,9 @@ from training.artifacts import (
     stage_folder,
     write_stage_folder,
 )
+from training.calibration import fit_temperature
 from training.inference import predict_logits
-from training.metrics import agreement, count_confusions, measure
+from training.metrics import agreement, calibration_error, count_confusions, measure
 from training.plots import plot_confusions
 from training.progress import report, show_progress
 from training.teacher import load_teacher
@@ -28,7 +31,24 @@ from training.workspace import StageMissingError, Workspace
 RESULTS = "evaluation.json"
 BATCH_SIZE = 16
 
-Answers = dict[str, NDArray[np.float32]]
+Infer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What a stage answers.
+
+    Attributes:
+        logits_NK: Raw scores for the clips of the test split.
+        temperature: Fitted on the validation split.
+    """
+
+    logits_NK: NDArray[np.float32]
+    temperature: float
+
+    def probabilities(self) -> NDArray[np.float32]:
+        """Return `probs_NK` as a published model gives them."""
+        return softmax(self.logits_NK, temperature=self.temperature)
 
 
 def evaluate_models(workspace: Workspace) -> None:
@@ -36,16 +56,17 @@ def evaluate_models(workspace: Workspace) -> None:
 
     Students are measured as exported, on openvino; the int8 student also on torch.
     """
-    answers = {"teacher": _answer_teacher(workspace)}
+    answers = {"teacher": _answer(workspace, _teacher_infer(workspace), "teacher")}
     for stage in (*FLOAT_STAGES, *QUANTIZED_STAGES):
         write_stage_folder(workspace, stage)
-        answers[stage] = _answer_stage(workspace, stage, "openvino")
-    answers["int8_torch"] = _answer_stage(workspace, "int8", "torch")
+        answers[stage] = _answer(workspace, _stage_infer(workspace, stage, "openvino"), stage)
+    on_torch = _stage_infer(workspace, "int8", "torch")
+    answers["int8_torch"] = _answer(workspace, on_torch, "int8 on torch")
     results = compare_answers(answers, workspace.label_index(workspace.test_clips.examples))
     workspace.path(RESULTS).write_text(json.dumps(results, indent=2), encoding="utf-8")
     for name, figures in results["stages"].items():
         report(name, figures)
-        _plot(workspace, name, answers[name])
+        _plot(workspace, name, answers[name].probabilities())
     report("agreement", results["agreement"])
 
 
@@ -62,12 +83,14 @@ def read_results(workspace: Workspace) -> dict[str, Any]:
     return results
 
 
-def compare_answers(answers: Answers, label_index_N: NDArray[np.int64]) -> dict[str, Any]:
+def compare_answers(
+    answers: Mapping[str, Answers], label_index_N: NDArray[np.int64]
+) -> dict[str, Any]:
     """Return the figures of every stage and the agreement of the pairs that matter.
 
     Args:
-        answers: `probs_NK` of every stage.
-        label_index_N: True classes.
+        answers: By stage.
+        label_index_N: True classes of the test split.
     """
     pairs = {
         "int8_with_fp32": ("int8", "distilled"),
@@ -76,35 +99,53 @@ def compare_answers(answers: Answers, label_index_N: NDArray[np.int64]) -> dict[
         "fp32_with_teacher": ("distilled", "teacher"),
     }
     return {
-        "stages": {name: measure(probs_NK, label_index_N) for name, probs_NK in answers.items()},
+        "stages": {name: _measure(answer, label_index_N) for name, answer in answers.items()},
+        "temperatures": {name: answer.temperature for name, answer in answers.items()},
         "agreement": {
-            name: agreement(answers[one], answers[other]) for name, (one, other) in pairs.items()
+            name: agreement(answers[one].logits_NK, answers[other].logits_NK)
+            for name, (one, other) in pairs.items()
         },
     }
 
 
-def _answer_teacher(workspace: Workspace) -> NDArray[np.float32]:
-    clips = workspace.test_clips.clips_NTHWC
+def _measure(answers: Answers, label_index_N: NDArray[np.int64]) -> dict[str, float]:
+    raw_probs_NK = softmax(answers.logits_NK, temperature=1.0)
+    return measure(answers.probabilities(), label_index_N) | {
+        "calibration_error_unscaled": calibration_error(raw_probs_NK, label_index_N)
+    }
+
+
+def _answer(workspace: Workspace, infer: Infer, title: str) -> Answers:
+    val, test = workspace.val_clips, workspace.test_clips
+    val_logits_NK = _infer_all(infer, val.clips_NTHWC, f"val {title}")
+    return Answers(
+        logits_NK=_infer_all(infer, test.clips_NTHWC, f"test {title}"),
+        temperature=fit_temperature(val_logits_NK, workspace.label_index(val.examples)),
+    )
+
+
+def _teacher_infer(workspace: Workspace) -> Infer:
     teacher = load_teacher(workspace)
-    return softmax(predict_logits(teacher, clips, device=workspace.recipe.device))
+    return lambda clips_NTHWC: predict_logits(teacher, clips_NTHWC, device=workspace.recipe.device)
 
 
-def _answer_stage(
-    workspace: Workspace, stage: Stage, runtime_name: RuntimeName
-) -> NDArray[np.float32]:
+def _stage_infer(workspace: Workspace, stage: Stage, runtime_name: RuntimeName) -> Infer:
     classifier = load_classifier(
         stage_folder(workspace, stage),
         runtime_name=runtime_name,
         num_threads=workspace.recipe.num_threads,
     )
-    clips_NTHWC = workspace.test_clips.clips_NTHWC
-    probs = []
-    with show_progress(f"test {stage} on {runtime_name}") as progress:
+    return classifier.runtime.infer
+
+
+def _infer_all(infer: Infer, clips_NTHWC: NDArray[np.uint8], title: str) -> NDArray[np.float32]:
+    logits = []
+    with show_progress(title) as progress:
         for start in range(0, len(clips_NTHWC), BATCH_SIZE):
             windows_NTHWC = np.array(clips_NTHWC[start : start + BATCH_SIZE])
-            probs.append(classifier.predict(windows_NTHWC).probs_NK)
+            logits.append(infer(windows_NTHWC))
             progress(start + len(windows_NTHWC), len(clips_NTHWC))
-    return np.concatenate(probs)
+    return np.concatenate(logits)
 
 
 def _plot(workspace: Workspace, name: str, probs_NK: NDArray[np.float32]) -> None:

@@ -22,9 +22,22 @@ def export_models(workspace: Workspace) -> None:
         "agreement": results["agreement"],
     }
     parent = f"{export.name}-fp32@{export.version}"
+    temperatures = results["temperatures"]
     for folder in (
-        publish(workspace, "distilled", parent=None, metrics=float_metrics),
-        publish(workspace, "int8", parent=parent, metrics=int8_metrics),
+        publish(
+            workspace,
+            "distilled",
+            parent=None,
+            metrics=float_metrics,
+            temperature=temperatures["distilled"],
+        ),
+        publish(
+            workspace,
+            "int8",
+            parent=parent,
+            metrics=int8_metrics,
+            temperature=temperatures["int8"],
+        ),
     ):
         console.print(f"wrote {folder}")
 

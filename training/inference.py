@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from models.classifier import softmax
 from training.data.cache import DecodedClips
 from training.metrics import measure
 from training.workspace import Workspace
@@ -33,5 +34,5 @@ def measure_network(
 ) -> dict[str, float]:
     """Return the figures of a network on a split, as `measure` gives them."""
     logits_NK = predict_logits(network, clips.clips_NTHWC, device=workspace.recipe.device)
-    probs_NK = torch.from_numpy(logits_NK).softmax(dim=1).numpy()
+    probs_NK = softmax(logits_NK, temperature=1.0)
     return measure(probs_NK, workspace.label_index(clips.examples))

@@ -62,9 +62,14 @@ def count_confusions(
     return counts
 
 
-def agreement(probs_NK: NDArray[np.float32], other_probs_NK: NDArray[np.float32]) -> float:
-    """Return the share of examples, 0-1, to which two classifiers give the same top answer."""
-    return float((probs_NK.argmax(axis=1) == other_probs_NK.argmax(axis=1)).mean())
+def agreement(scores_NK: NDArray[np.float32], other_scores_NK: NDArray[np.float32]) -> float:
+    """Return the share of examples, 0-1, to which two classifiers give the same top answer.
+
+    Args:
+        scores_NK: Logits or probabilities of the one.
+        other_scores_NK: Those of the other.
+    """
+    return float((scores_NK.argmax(axis=1) == other_scores_NK.argmax(axis=1)).mean())
 
 
 def _balanced_accuracy(label_index_N: NDArray[np.int64], predicted_N: NDArray[np.intp]) -> float:

@@ -40,12 +40,39 @@ def windows(*levels: int) -> NDArray[np.uint8]:
 def test_softmax_rows_sum_to_one_for_extreme_logits() -> None:
     logits_NK = np.array([[1e4, -1e4, 0], [0, 0, 0]], np.float32)
 
-    probs_NK = softmax(logits_NK)
+    probs_NK = softmax(logits_NK, temperature=1.0)
 
     np.testing.assert_allclose(
         probs_NK, np.array([[1, 0, 0], [1 / 3] * 3]), rtol=1e-6
     )  # float32 rounding
     assert probs_NK.dtype == np.float32
+
+
+def test_temperature_softens_without_changing_the_order() -> None:
+    logits_NK = np.array([[2.0, 0.0]], np.float32)
+
+    probs_NK = softmax(logits_NK, temperature=2.0)
+
+    np.testing.assert_allclose(probs_NK[0, 0] / probs_NK[0, 1], np.e, rtol=1e-6)
+
+
+def test_model_answers_at_the_temperature_of_its_card(tmp_path: Path) -> None:
+    cold, warm = (
+        load_classifier(
+            write_model_folder(tmp_path, name=name, temperature=temperature),
+            runtime_name="openvino",
+            num_threads=1,
+        )
+        for name, temperature in (("cold", 1.0), ("warm", 4.0))
+    )
+
+    logits_NK = cold.runtime.infer(windows(0, 200))
+
+    for classifier, temperature in ((cold, 1.0), (warm, 4.0)):
+        expected_NK = softmax(logits_NK, temperature=temperature)
+        np.testing.assert_allclose(
+            classifier.predict(windows(0, 200)).probs_NK, expected_NK, rtol=1e-6
+        )
 
 
 def test_answer_for_the_video_is_the_mean_of_its_windows() -> None:

@@ -63,6 +63,8 @@ def test_int8_card_names_its_parent_and_both_say_what_was_measured(workspace: Wo
     assert fp32["metrics"]["test"] == int8["metrics"]["test_parent"]
     assert set(fp32["metrics"]) == {"test", "test_teacher", "test_labels_only"}
     assert 0 <= int8["metrics"]["agreement"]["int8_with_fp32"] <= 1
+    assert "calibration_error_unscaled" in int8["metrics"]["test"]
+    assert fp32["temperature"] != 1.0
     assert fp32["recipe"]["name"] == "smoke"
 
 
