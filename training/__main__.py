@@ -9,7 +9,7 @@ import torch
 
 from models.errors import DriverActivityError
 from training.config import Recipe, read_recipe
-from training.data.prepare import prepare_data, preview_data
+from training.data.prepare import check_data, prepare_data, preview_data
 from training.distill import train_students
 from training.evaluate import evaluate_models
 from training.export import export_models
@@ -36,6 +36,8 @@ def main(arguments: Sequence[str]) -> int:
         torch.set_num_threads(recipe.num_threads)
         if options.stage == "data" and options.preview:
             preview_data(recipe, options.preview)
+        elif options.stage == "data" and options.check:
+            check_data(recipe)
         else:
             _run(options.stage, recipe)
     except DriverActivityError as exc:
@@ -60,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         stage.add_argument("--recipe", type=Path, required=True, help="TOML file")
         if name == "data":
             stage.add_argument("--preview", type=Path, help="only draw a contact sheet, a PNG file")
+            stage.add_argument("--check", action="store_true", help="only say what is wrong")
     return parser
 
 

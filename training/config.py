@@ -68,7 +68,33 @@ class ManifestData(Section):
     manifest: Path
 
 
-DataConfig = Annotated[SyntheticData | DriveAndActData | ManifestData, Field(discriminator="kind")]
+class ImageSequenceData(Section):
+    """Image files in order of time with a table `subject,classname,img`, as State Farm's.
+
+    Attributes:
+        root: Folder of the data set.
+        table: The CSV file, relative to the root.
+        images: Folder of one folder of images a class, relative to the root.
+        stride: Distance of the starts of clips, in images; a clip is the spec's number of them.
+        val_subjects: Who validates.
+        test_subjects: Who tests; all others train.
+        labels: Activity of each class name, where they differ; other classes are left out.
+    """
+
+    kind: Literal["image_sequences"]
+    root: Path
+    table: Path = Path("driver_imgs_list.csv")
+    images: Path = Path("imgs/train")
+    stride: int = Field(default=8, ge=1)
+    val_subjects: tuple[str, ...] = Field(min_length=1)
+    test_subjects: tuple[str, ...] = Field(min_length=1)
+    labels: dict[str, str] = {}
+
+
+DataConfig = Annotated[
+    SyntheticData | DriveAndActData | ManifestData | ImageSequenceData,
+    Field(discriminator="kind"),
+]
 
 
 class TeacherConfig(Section):

@@ -1,6 +1,6 @@
 """Progress on the terminal: a bar for each long task, a line for each result."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -33,7 +33,7 @@ def show_progress(title: str) -> Iterator[Update]:
         yield lambda done, total: bars.update(task, completed=done, total=total)
 
 
-def report(stage: str, figures: dict[str, float]) -> None:
+def report(stage: str, figures: Mapping[str, float]) -> None:
     """Print one line of figures."""
     text = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
     console.print(f"{stage}: {text}")

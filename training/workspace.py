@@ -14,10 +14,17 @@ from numpy.typing import NDArray
 
 from models.errors import DriverActivityError
 from models.spec import ClipSpec
-from training.config import DriveAndActData, ManifestData, Recipe, RecipeError
+from training.config import (
+    DriveAndActData,
+    ImageSequenceData,
+    ManifestData,
+    Recipe,
+    RecipeError,
+)
 from training.data.cache import DecodedClips, decode_examples
 from training.data.drive_and_act import read_drive_and_act
 from training.data.examples import Example, Split, check_examples
+from training.data.image_sequences import read_image_sequences
 from training.data.manifest import read_manifest
 from training.data.synthetic import VIEW
 from training.data.views import TrainingViews, training_spec
@@ -139,6 +146,15 @@ def read_examples(recipe: Recipe) -> list[Example]:
             split_index=data.split,
             video_suffix=data.video_suffix,
             frame_rate_hz=data.frame_rate_hz,
+        )
+    if isinstance(data, ImageSequenceData):
+        return read_image_sequences(
+            data.root / data.table,
+            data.root / data.images,
+            num_images=recipe.spec.num_frames,
+            stride=data.stride,
+            subjects={"val": data.val_subjects, "test": data.test_subjects},
+            labels=data.labels,
         )
     return read_drive_and_act(
         data.root,

@@ -17,6 +17,7 @@ from tests.conftest import REPOSITORY_ROOT
 from training.__main__ import main
 from training.config import read_recipe
 from training.data.cache import decode_examples
+from training.data.media import VideoSpan
 from training.workspace import Workspace, read_examples
 
 ROOT = str(REPOSITORY_ROOT)
@@ -88,7 +89,8 @@ def test_finished_pipeline_does_nothing_again(workspace: Workspace) -> None:
 
 def test_evaluation_clip_is_what_the_service_feeds_its_network(workspace: Workspace) -> None:
     clips = workspace.test_clips
-    first = clips.examples[0]
+    first = clips.examples[0].media
+    assert isinstance(first, VideoSpan)
 
     served = read_windows(
         first.path, workspace.recipe.spec, start_s=first.start_s, stop_s=first.stop_s
@@ -102,7 +104,7 @@ def test_corrupt_video_is_left_out_and_reported(workspace: Workspace, tmp_path: 
     broken.write_bytes(b"not a video")
     good, other = read_examples(workspace.recipe)[:2]
     clips = decode_examples(
-        [good, replace(other, path=broken)],
+        [good, replace(other, media=VideoSpan(path=broken))],
         workspace.recipe.spec,
         tmp_path / "clips",
         num_workers=1,

@@ -11,15 +11,16 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import MediaError, UndecodableMediaError
 from models.spec import ClipSpec
-from models.video.decode import read_windows
 from training.data.examples import Example
 
+T = TypeVar("T")
 Progress = Callable[[int, int], None]
 
 
@@ -30,7 +31,7 @@ class DecodedClips:
     Attributes:
         examples: The N usable examples.
         clips_NTHWC: Their clips, uint8, mapped from disk.
-        failures: Why an example is not among them, by `path start-stop`.
+        failures: Why an example is not among them, by what its media is called.
     """
 
     examples: tuple[Example, ...]
@@ -48,8 +49,8 @@ def decode_examples(
 ) -> DecodedClips:
     """Decode one clip an example, or map the clips of an earlier call.
 
-    A clip is what the service would feed its network for the same span: both go through
-    `read_windows`. What cannot be decoded is left out and reported, never replaced.
+    A clip is what the service would feed its network for the same footage: both read it in the
+    same way. What cannot be decoded is left out and reported, never replaced.
 
     Args:
         examples: What to decode.
@@ -67,7 +68,7 @@ def decode_examples(
         partial.write_text(json.dumps(failures, indent=2), encoding="utf-8")
         partial.replace(failures_path)
     failures = json.loads(failures_path.read_text(encoding="utf-8"))
-    usable = tuple(example for example in examples if describe(example) not in failures)
+    usable = tuple(example for example in examples if str(example.media) not in failures)
     clips_NTHWC = np.load(clips_path, mmap_mode="r")[: len(usable)]
     return DecodedClips(examples=usable, clips_NTHWC=clips_NTHWC, failures=failures)
 
@@ -75,19 +76,13 @@ def decode_examples(
 def decode_example(example: Example, spec: ClipSpec) -> NDArray[np.uint8] | MediaError:
     """Return the clip of an example, uint8 `frames_THWC`, or why there is none."""
     try:
-        windows = read_windows(example.path, spec, start_s=example.start_s, stop_s=example.stop_s)
+        windows = example.media.read(spec)
     except MediaError as exc:
         return exc
     except OSError as exc:
         return UndecodableMediaError(exc.strerror or str(exc))
     frames_THWC: NDArray[np.uint8] = windows.windows_NTHWC[0]
     return frames_THWC
-
-
-def describe(example: Example) -> str:
-    """Name an example by its file and span."""
-    stop = "end" if example.stop_s is None else f"{example.stop_s:.3f}"
-    return f"{example.path} {example.start_s:.3f}-{stop}"
 
 
 def _decode_all(
@@ -102,9 +97,10 @@ def _decode_all(
         clips_path, mode="w+", dtype=np.uint8, shape=(len(examples), *spec.clip_shape)
     )
     num_usable = 0
-    for done, (example, clip) in enumerate(_decode_each(examples, spec, num_workers), start=1):
+    clips = in_processes(partial(decode_example, spec=spec), examples, num_workers=num_workers)
+    for done, (example, clip) in enumerate(zip(examples, clips, strict=True), start=1):
         if isinstance(clip, MediaError):
-            failures[describe(example)] = str(clip)
+            failures[str(example.media)] = str(clip)
         else:
             clips_NTHWC[num_usable] = clip
             num_usable += 1
@@ -113,20 +109,21 @@ def _decode_all(
     return failures
 
 
-def _decode_each(
-    examples: Sequence[Example], spec: ClipSpec, num_workers: int
-) -> Iterator[tuple[Example, NDArray[np.uint8] | MediaError]]:
+def in_processes(
+    function: Callable[[Example], T], examples: Sequence[Example], *, num_workers: int
+) -> Iterator[T]:
+    """Yield what a function gives for every example, in their order, from worker processes."""
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(num_workers, mp_context=context) as pool:
-        clips = pool.map(partial(decode_example, spec=spec), examples, chunksize=8)
-        yield from zip(examples, clips, strict=True)
+        yield from pool.map(function, examples, chunksize=8)
 
 
 def _fingerprint(examples: Sequence[Example], spec: ClipSpec) -> str:
     digest = hashlib.sha256(spec.model_dump_json().encode())
     for example in examples:
         digest.update(json.dumps(asdict(example), default=str).encode())
-        digest.update(str(_modified_ns(example.path)).encode())
+        for path in example.media.files:
+            digest.update(str(_modified_ns(path)).encode())
     return digest.hexdigest()[:16]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from training.data.examples import SPLITS, DataError, Example, Split
+from training.data.media import VideoSpan
 from training.data.tables import Row, read_rows
 
 COLUMNS = (
@@ -66,9 +67,11 @@ def _read_row(row: Row, videos: Path, split: Split, suffix: str, frame_rate_hz: 
     if not 0 <= start < stop:
         raise DataError(f"{row.place}: needs 0 <= frame_start < frame_end")
     return Example(
-        path=videos / f"{values['file_id']}{suffix}",
-        start_s=start / frame_rate_hz,
-        stop_s=stop / frame_rate_hz,
+        media=VideoSpan(
+            path=videos / f"{values['file_id']}{suffix}",
+            start_s=start / frame_rate_hz,
+            stop_s=stop / frame_rate_hz,
+        ),
         label=values["activity"],
         subject=values["participant_id"],
         view=videos.name,

@@ -1,12 +1,12 @@
-"""What every data set boils down to: labelled spans of video files."""
+"""What every data set boils down to: labelled pieces of footage."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, get_args
 
 from models.errors import DriverActivityError
+from training.data.media import ImageRun, VideoSpan
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -18,21 +18,17 @@ class DataError(DriverActivityError):
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """One labelled span of a video file.
+    """One labelled piece of footage.
 
     Attributes:
-        path: The video file.
-        start_s: Start of the span, in seconds after the first frame.
-        stop_s: End of the span, exclusive; None is the end of the file.
+        media: Where its frames are.
         label: The activity.
         subject: Who is seen.
         view: Which camera.
         split: What the example may be used for.
     """
 
-    path: Path
-    start_s: float
-    stop_s: float | None
+    media: VideoSpan | ImageRun
     label: str
     subject: str
     view: str

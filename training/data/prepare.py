@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from training.config import Recipe, RecipeError, SyntheticData
+from training.data.check import FATAL, count_faults, find_faults
+from training.data.examples import DataError, check_examples
 from training.data.synthetic import generate, write_preview
-from training.progress import report, show_progress
-from training.workspace import Workspace
+from training.progress import console, report, show_progress
+from training.workspace import Workspace, read_examples
 
 
 def prepare_data(workspace: Workspace) -> None:
@@ -20,6 +22,26 @@ def prepare_data(workspace: Workspace) -> None:
         "left_out": float(sum(len(split.failures) for split in clips)),
     }
     report("data", figures)
+
+
+def check_data(recipe: Recipe) -> None:
+    """Decode every example of the recipe's data set and print what is wrong.
+
+    Raises:
+        DataError: If labels or splits are wrong, or examples cannot be used.
+    """
+    examples = read_examples(recipe)
+    check_examples(examples, recipe.labels)
+    with show_progress("check") as progress:
+        findings = find_faults(
+            examples, recipe.spec, num_workers=recipe.num_threads, progress=progress
+        )
+    for finding in findings:
+        console.print(str(finding), markup=False)
+    counts = count_faults(findings)
+    report("check", {"examples": float(len(examples))} | counts)
+    if any(counts[fault] for fault in FATAL):
+        raise DataError(f"{sum(counts[fault] for fault in FATAL)} examples cannot be used")
 
 
 def preview_data(recipe: Recipe, path: Path) -> None:

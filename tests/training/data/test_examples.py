@@ -6,6 +6,7 @@ import pytest
 from training.data.drive_and_act import COLUMNS, annotation_path, read_drive_and_act
 from training.data.examples import SPLITS, DataError, Example, Split, check_examples
 from training.data.manifest import read_manifest
+from training.data.media import VideoSpan
 
 HEADER = ",".join(COLUMNS)
 MANIFEST_HEADER = "path,start_s,end_s,label,subject,view,split"
@@ -26,9 +27,7 @@ def read(root: Path) -> list[Example]:
 
 def make_example(split: Split, *, label: str = "eating", subject: str | None = None) -> Example:
     return Example(
-        path=Path("a.mp4"),
-        start_s=0.0,
-        stop_s=None,
+        media=VideoSpan(path=Path("a.mp4")),
         label=label,
         subject=subject or split,
         view="cabin",
@@ -41,9 +40,9 @@ def test_annotation_becomes_a_span_in_seconds_of_its_video(tmp_path: Path) -> No
 
     assert read(tmp_path) == [
         Example(
-            path=tmp_path / "cabin/vp5/run1_2018-05-22.mp4",
-            start_s=3.0,
-            stop_s=5.9,
+            media=VideoSpan(
+                path=tmp_path / "cabin/vp5/run1_2018-05-22.mp4", start_s=3.0, stop_s=5.9
+            ),
             label="eating",
             subject="5",
             view="cabin",
@@ -88,9 +87,7 @@ def test_manifest_row_becomes_an_example(tmp_path: Path) -> None:
 
     assert read_manifest(manifest) == [
         Example(
-            path=tmp_path / "day1/a.mp4",
-            start_s=1.5,
-            stop_s=4.5,
+            media=VideoSpan(path=tmp_path / "day1/a.mp4", start_s=1.5, stop_s=4.5),
             label="eating",
             subject="anna",
             view="roof",
@@ -105,7 +102,7 @@ def test_manifest_without_times_means_the_whole_file(tmp_path: Path) -> None:
 
     (example,) = read_manifest(manifest)
 
-    assert (example.start_s, example.stop_s) == (0.0, None)
+    assert example.media == VideoSpan(path=tmp_path / "a.mp4", start_s=0.0, stop_s=None)
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_annotations_are_read_by_the_drive_and_act_reader(dataset: Path) -> None
         "val": 0,
         "test": 34,
     }
-    assert all(example.path.is_file() for example in examples)
+    assert all(path.is_file() for example in examples for path in example.media.files)
     assert sorted(example.label for example in by_split["test"]) == sorted(DRIVE_AND_ACT_LABELS)
     assert {e.subject for e in by_split["train"]}.isdisjoint(e.subject for e in by_split["test"])
 
