@@ -184,6 +184,9 @@ class Recipe(Section):
         seed: Seed of everything drawn at random in training.
         num_threads: Processor threads.
         device: Where networks are trained: `cpu` or `cuda`.
+        num_devices: Processes that train together, each on a GPU of its own or on its share of the
+            processor; every batch size must be a multiple of it.
+        precision: `32-true`, or what Fabric calls mixed precision.
         run_dir: Folder below which runs are kept.
         labels: Activities in the order of the logits.
     """
@@ -192,6 +195,8 @@ class Recipe(Section):
     seed: int = Field(ge=0)
     num_threads: int = Field(default=2, ge=1)
     device: Literal["cpu", "cuda"] = "cpu"
+    num_devices: int = Field(default=1, ge=1)
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
     run_dir: Path = Path("runs")
     labels: tuple[str, ...] = DRIVE_AND_ACT_LABELS
     spec: ClipSpec
@@ -207,6 +212,17 @@ class Recipe(Section):
     def _check_labels(self) -> "Recipe":
         if len(set(self.labels)) != len(self.labels) or len(self.labels) < 2:
             raise ValueError("labels must be two or more, and unique")
+        return self
+
+    @model_validator(mode="after")
+    def _check_batches(self) -> "Recipe":
+        for stage in ("teacher", "student", "quantize"):
+            batch_size = getattr(self, stage).fit.batch_size
+            if batch_size % self.num_devices:
+                raise ValueError(
+                    f"{stage}.fit.batch_size is {batch_size}, must be a multiple of the "
+                    f"{self.num_devices} devices"
+                )
         return self
 
 

@@ -74,10 +74,10 @@ def _train(
     fit_network(
         network,
         loss,
-        workspace.views(teacher_logits_VNK),
         workspace.recipe.student.fit,
         workspace=workspace,
         validation=Validation(network, workspace, student),
+        teacher_logits_VNK=teacher_logits_VNK,
     )
     write_weights(path, network.state_dict())
 

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
+from lightning_fabric import Fabric
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 from torch.optim import AdamW
@@ -16,6 +18,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 from training.data.examples import DataError
 from training.data.views import Batch, TrainingViews, epoch_keys, load_batches
+from training.distributed import synchronize_norms
 
 
 class FitConfig(BaseModel):
@@ -53,7 +56,7 @@ class Loss(Protocol):
 
 
 class FitHooks(Protocol):
-    """What a stage does between epochs."""
+    """What a stage does between epochs: before each in every process, after each in the first."""
 
     def before_epoch(self, epoch: int) -> None:
         """Prepare the network, which is in training mode, for an epoch counted from 0."""
@@ -80,7 +83,7 @@ class Fit:
         views: The training clips.
         config: How to train.
         state_path: File of the state between epochs; its history is written beside it.
-        device: Where the network is.
+        fabric: Launched; says on which devices, in how many processes and with what precision.
         num_workers: Processes that draw views.
 
     Raises:
@@ -95,7 +98,7 @@ class Fit:
         config: FitConfig,
         *,
         state_path: Path,
-        device: str,
+        fabric: Fabric,
         num_workers: int,
     ) -> None:
         self.network = network
@@ -103,22 +106,23 @@ class Fit:
         self.views = views
         self.config = config
         self.state_path = state_path
-        self.device = device
+        self.fabric = fabric
         self.num_workers = num_workers
         self.history: list[dict[str, float]] = []
         if not self.steps_per_epoch:
             raise DataError(
                 f"{len(views)} training clips do not fill a batch of {config.batch_size}"
             )
-        self.optimizer = AdamW(
-            group_parameters(network, config.weight_decay), lr=config.learning_rate
-        )
+        if fabric.world_size > 1:
+            synchronize_norms(network)
+        optimizer = AdamW(group_parameters(network, config.weight_decay), lr=config.learning_rate)
         self.schedule = OneCycleLR(
-            self.optimizer,
+            optimizer,
             max_lr=config.learning_rate,
             total_steps=config.epochs * self.steps_per_epoch,
             pct_start=config.warmup_ratio,
         )
+        self._wrapped, self.optimizer = fabric.setup(network, optimizer)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -127,59 +131,79 @@ class Fit:
 
     def run(self, hooks: FitHooks, *, progress: StepProgress) -> list[dict[str, float]]:
         """Train until the last epoch and return the history, one entry an epoch."""
-        torch.manual_seed(self.views.seed)
         self._restore()
         for epoch in range(len(self.history), self.config.epochs):
-            self.network.train()
+            torch.manual_seed(self._seed(epoch))
+            self._wrapped.train()
             hooks.before_epoch(epoch)
             figures = {"epoch": float(epoch), "loss": self._run_epoch(epoch, progress)}
-            self.history.append(figures | hooks.after_epoch(epoch))
+            if self.fabric.is_global_zero:
+                figures |= hooks.after_epoch(epoch)
+            self.history.append(self.fabric.broadcast(figures))
             self._save()
         return self.history
 
+    def _seed(self, epoch: int) -> int:
+        """Return the seed of what the network draws itself, such as dropout, in an epoch."""
+        root = np.random.SeedSequence([self.views.seed, epoch, self.fabric.global_rank])
+        return int(root.generate_state(1)[0])
+
     def _run_epoch(self, epoch: int, progress: StepProgress) -> float:
         keys = list(epoch_keys(self.views, epoch, batch_size=self.config.batch_size))
-        total_loss = 0.0
-        for step, batch in enumerate(load_batches(self.views, keys, num_workers=self.num_workers)):
-            total_loss += self._step(batch.to(self.device))
+        share = [batch[self.fabric.global_rank :: self.fabric.world_size] for batch in keys]
+        total_loss = torch.zeros((), device=self.fabric.device)
+        for step, batch in enumerate(load_batches(self.views, share, num_workers=self.num_workers)):
+            total_loss += self._step(batch.to(self.fabric.device))
             progress(epoch * len(keys) + step + 1, self.config.epochs * len(keys))
-        return total_loss / len(keys)
+        mean_loss = self.fabric.all_reduce(total_loss / len(keys), reduce_op="mean")
+        assert isinstance(mean_loss, Tensor)
+        return mean_loss.item()
 
-    def _step(self, batch: Batch) -> float:
-        logits_BK = self.network(batch.windows_BTHWC)
+    def _step(self, batch: Batch) -> Tensor:
+        logits_BK = self._wrapped(batch.windows_BTHWC)
         loss = self.loss(logits_BK, batch.label_index_B, batch.teacher_logits_BK)
         self.optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.network.parameters(), self.config.max_grad_norm)
+        self.fabric.backward(loss)
+        self.fabric.clip_gradients(
+            self._wrapped, self.optimizer, max_norm=self.config.max_grad_norm
+        )
         self.optimizer.step()
         self.schedule.step()
-        return loss.item()
+        return loss.detach()
 
     def _save(self) -> None:
-        state = {
-            "network": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict(),
-            "random": torch.get_rng_state(),
-            "cuda_random": torch.cuda.get_rng_state_all(),
-            "history": self.history,
-        }
-        self.state_path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.state_path.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(self.state_path)
-        self.state_path.with_suffix(".json").write_text(json.dumps(self.history, indent=2))
+        if self.fabric.is_global_zero:
+            state = {
+                "network": self.network.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "schedule": self.schedule.state_dict(),
+                "history": self.history,
+            }
+            self.state_path.parent.mkdir(parents=True, exist_ok=True)
+            partial = self.state_path.with_suffix(".partial")
+            torch.save(state, partial)
+            partial.replace(self.state_path)
+            self.state_path.with_suffix(".json").write_text(json.dumps(self.history, indent=2))
+            self.fabric.log_dict(
+                self.history[-1] | {"learning_rate": self.schedule.get_last_lr()[0]},
+                step=len(self.history) - 1,
+            )
+        self.fabric.barrier()
 
     def _restore(self) -> None:
         if not self.state_path.is_file():
             return
-        state = torch.load(self.state_path, map_location=self.device, weights_only=True)
+        state = read_state(self.state_path, device=self.fabric.device)
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
-        torch.set_rng_state(state["random"].cpu())
-        torch.cuda.set_rng_state_all([random.cpu() for random in state["cuda_random"]])
         self.history = state["history"]
+
+
+def read_state(path: Path, *, device: torch.device) -> dict[str, Any]:
+    """Return the state that a run of training wrote after an epoch."""
+    state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    return state
 
 
 def group_parameters(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

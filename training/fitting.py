@@ -1,11 +1,18 @@
 """How a stage trains a network: the shared loop, its state, and validation after every epoch."""
 
+import warnings
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.loggers.tensorboard import TensorBoardLogger
+from numpy.typing import NDArray
 from torch import nn
 
-from training.data.views import TrainingViews
-from training.engine import Fit, FitConfig, Loss
+from training.engine import Fit, FitConfig, Loss, read_state
 from training.inference import measure_network
 from training.progress import report, show_progress
 from training.workspace import Workspace
@@ -40,21 +47,72 @@ class Validation:
 def fit_network(
     network: nn.Module,
     loss: Loss,
-    views: TrainingViews,
     config: FitConfig,
     *,
     workspace: Workspace,
     validation: Validation,
+    teacher_logits_VNK: NDArray[np.float32] | None = None,
 ) -> None:
-    """Train a network in place, going on where an interrupted call stopped."""
+    """Train a network in place, going on where an interrupted call stopped.
+
+    Args:
+        network: What is trained.
+        loss: What to minimize.
+        config: How to train.
+        workspace: The run, whose recipe names devices and precision.
+        validation: What is done between epochs; knows the network.
+        teacher_logits_VNK: The teacher's answers for views 0 to V - 1 of each training clip.
+    """
+    recipe = workspace.recipe
+    fabric = Fabric(
+        accelerator=recipe.device,
+        devices=recipe.num_devices,
+        strategy="ddp_spawn" if recipe.num_devices > 1 else "auto",
+        precision=recipe.precision,
+        loggers=TensorBoardLogger(workspace.path("tensorboard"), name=validation.stage, version=""),
+    )
+    fabric.launch(
+        partial(
+            _fit,
+            loss=loss,
+            config=config,
+            workspace=workspace,
+            validation=validation,
+            teacher_logits_VNK=teacher_logits_VNK,
+        )
+    )
+    state = read_state(_state_path(workspace, validation), device=torch.device("cpu"))
+    network.load_state_dict(state["network"])
+
+
+def _fit(
+    fabric: Fabric,
+    *,
+    loss: Loss,
+    config: FitConfig,
+    workspace: Workspace,
+    validation: Validation,
+    teacher_logits_VNK: NDArray[np.float32] | None,
+) -> None:
+    """Train in one of the processes."""
+    # Of 1x1x1 convolutions, whose weights are laid out channels last and channels first alike.
+    warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
+    torch.set_num_threads(max(1, workspace.recipe.num_threads // fabric.world_size))
     fit = Fit(
-        network.to(workspace.recipe.device),
+        validation.network.to(fabric.device),
         loss,
-        views,
+        workspace.views(teacher_logits_VNK),
         config,
-        state_path=workspace.path(f"{validation.stage}.state"),
-        device=workspace.recipe.device,
+        state_path=_state_path(workspace, validation),
+        fabric=fabric,
         num_workers=NUM_VIEW_WORKERS,
     )
-    with show_progress(f"train {validation.stage}") as progress:
-        fit.run(validation, progress=progress)
+    if fabric.is_global_zero:
+        with show_progress(f"train {validation.stage}") as progress:
+            fit.run(validation, progress=progress)
+    else:
+        fit.run(validation, progress=lambda done, total: None)
+
+
+def _state_path(workspace: Workspace, validation: Validation) -> Path:
+    return workspace.path(f"{validation.stage}.state")

@@ -60,8 +60,8 @@ def _train(workspace: Workspace, network: QatMobileNet3D) -> None:
     fit_network(
         network,
         soft_label_loss(recipe, recipe.quantize.fit),
-        workspace.views(cache_teacher_logits(workspace)),
         recipe.quantize.fit,
         workspace=workspace,
         validation=LateFreeze(network, workspace, "int8"),
+        teacher_logits_VNK=cache_teacher_logits(workspace),
     )

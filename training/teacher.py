@@ -32,7 +32,6 @@ def train_teacher(workspace: Workspace) -> None:
         fit_network(
             teacher,
             LabelLoss(label_smoothing=workspace.recipe.teacher.fit.label_smoothing),
-            workspace.views(),
             workspace.recipe.teacher.fit,
             workspace=workspace,
             validation=Validation(teacher, workspace, "teacher"),

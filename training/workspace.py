@@ -32,7 +32,9 @@ from training.progress import console, show_progress
 
 RECIPE_FILE = "recipe.json"
 INDECISIVE: Any = {
-    **dict.fromkeys(("export", "run_dir", "num_threads", "device"), True),
+    **dict.fromkeys(
+        ("export", "run_dir", "num_threads", "device", "num_devices", "precision"), True
+    ),
     "data": {"generator": {"num_workers"}},
 }
 """Keys of a recipe that do not change what its run makes."""
@@ -57,6 +59,10 @@ class Workspace:
         self.folder = recipe.run_dir / recipe.name
         self.folder.mkdir(parents=True, exist_ok=True)
         self._check_recipe()
+
+    def __reduce__(self) -> tuple[type["Workspace"], tuple[Recipe]]:
+        """Go to another process as the recipe alone: the clips are mapped there anew."""
+        return (Workspace, (self.recipe,))
 
     def path(self, name: str) -> Path:
         """Return the path of a file of the run."""

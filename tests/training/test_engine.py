@@ -1,15 +1,17 @@
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from models.spec import ClipSpec
 from training.data.augment import AugmentConfig
 from training.data.examples import DataError
 from training.data.views import TrainingViews, training_spec
-from training.engine import Fit, FitConfig, group_parameters
+from training.engine import Fit, FitConfig, group_parameters, read_state
 from training.losses import LabelLoss
 
 SPEC = ClipSpec(num_frames=2, size_px=16)
@@ -17,11 +19,11 @@ CONFIG = FitConfig(epochs=3, batch_size=4, learning_rate=0.01)
 
 
 class TinyNetwork(nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, dropout: float = 0.5) -> None:
         super().__init__()
-        self.conv = nn.Conv3d(3, 4, 3)
+        self.conv = nn.Conv3d(3, 4, 3, bias=False)
         self.norm = nn.BatchNorm3d(4)
-        self.dropout = nn.Dropout(0.5)
+        self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(4, 2)
 
     def forward(self, windows_NTHWC: Tensor) -> Tensor:
@@ -53,17 +55,29 @@ def make_views() -> TrainingViews:
     return TrainingViews(clips_NTHWC, label_index_N, spec=SPEC, augment=AugmentConfig(), seed=1)
 
 
-def make_fit(state_path: Path, *, config: FitConfig = CONFIG) -> Fit:
+def make_fit(
+    state_path: Path,
+    *,
+    config: FitConfig = CONFIG,
+    fabric: Fabric | None = None,
+    dropout: float = 0.5,
+) -> Fit:
     torch.manual_seed(0)
     return Fit(
-        TinyNetwork(),
+        TinyNetwork(dropout),
         LabelLoss(label_smoothing=0),
         make_views(),
         config,
         state_path=state_path,
-        device="cpu",
+        fabric=fabric or Fabric(accelerator="cpu", devices=1),
         num_workers=0,
     )
+
+
+def fit_without_dropout(fabric: Fabric, *, state_path: Path) -> list[dict[str, float]]:
+    torch.set_num_threads(1)
+    fit = make_fit(state_path, fabric=fabric, dropout=0)
+    return fit.run(Recorder(), progress=lambda done, total: None)
 
 
 def run(fit: Fit, recorder: Recorder) -> None:
@@ -92,6 +106,25 @@ def test_interrupted_run_ends_with_the_weights_of_one_that_was_not(tmp_path: Pat
     assert resumed.history == whole.history
     for name, tensor in whole.network.state_dict().items():
         assert torch.equal(resumed.network.state_dict()[name], tensor), name
+
+
+def test_two_processes_end_with_the_weights_of_one(tmp_path: Path) -> None:
+    histories = []
+    for num_processes, strategy in ((1, "auto"), (2, "ddp_spawn")):
+        fabric = Fabric(accelerator="cpu", devices=num_processes, strategy=strategy)
+        path = tmp_path / f"{num_processes}.state"
+        histories.append(fabric.launch(partial(fit_without_dropout, state_path=path)))
+
+    one, two = (
+        read_state(tmp_path / f"{num_processes}.state", device=torch.device("cpu"))["network"]
+        for num_processes in (1, 2)
+    )
+    # The same sums in another order.
+    for name, tensor in one.items():
+        torch.testing.assert_close(two[name], tensor, rtol=1e-4, atol=1e-5)
+    assert [entry["loss"] for entry in histories[1]] == pytest.approx(
+        [entry["loss"] for entry in histories[0]], rel=1e-4
+    )
 
 
 def test_history_keeps_what_the_hooks_measured(tmp_path: Path) -> None:
@@ -125,4 +158,4 @@ def test_only_weights_are_decayed() -> None:
 
     assert (weights["weight_decay"], others["weight_decay"]) == (0.1, 0.0)
     assert len(weights["params"]) == 2
-    assert len(others["params"]) == 4
+    assert len(others["params"]) == 3

@@ -47,7 +47,7 @@ class Batch:
     label_index_B: Tensor
     teacher_logits_BK: Tensor | None
 
-    def to(self, device: str) -> "Batch":
+    def to(self, device: torch.device) -> "Batch":
         """Return the batch on a device."""
         teacher = self.teacher_logits_BK
         return Batch(
