@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.timing import median_ratio, summarize, time_interleaved
 from models.card import ONNX_FILE, WEIGHTS_FILE, read_card
 from models.classifier import load_classifier
 from models.registry import ModelRegistry
 from models.runtimes import RuntimeName
 from models.runtimes.openvino import compile_settings
+from training.timing import median_ratio, summarize, time_interleaved
 
 NUM_ROUNDS = 15
 CALLS_PER_ROUND = 15

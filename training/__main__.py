@@ -8,13 +8,14 @@ from pathlib import Path
 import torch
 
 from models.errors import DriverActivityError
-from training.config import Recipe, read_recipe
+from training.config import read_recipe
 from training.data.prepare import check_data, prepare_data, preview_data
 from training.distill import train_students
 from training.evaluate import evaluate_models
 from training.export import export_models
 from training.progress import console
 from training.quantize import quantize_student
+from training.report import write_report
 from training.teacher import train_teacher
 from training.workspace import Workspace
 
@@ -32,38 +33,71 @@ def main(arguments: Sequence[str]) -> int:
     """Run one stage, or all of them; returns the exit status."""
     options = _parser().parse_args(arguments)
     try:
-        recipe = read_recipe(options.recipe)
-        torch.set_num_threads(recipe.num_threads)
-        if options.stage == "data" and options.preview:
-            preview_data(recipe, options.preview)
-        elif options.stage == "data" and options.check:
-            check_data(recipe)
-        else:
-            _run(options.stage, recipe)
+        options.run(options)
     except DriverActivityError as exc:
         print(f"{type(exc).__name__}: {exc}", file=sys.stderr)
         return 1
     return 0
 
 
-def _run(stage: str, recipe: Recipe) -> None:
+def _run_stages(options: argparse.Namespace) -> None:
+    recipe = read_recipe(options.recipe, seed=options.seed, split=options.split)
+    torch.set_num_threads(recipe.num_threads)
     workspace = Workspace(recipe)
-    for name in STAGES if stage == "pipeline" else (stage,):
+    for name in _stages_up_to(options.until) if options.stage == "pipeline" else (options.stage,):
         console.print(f"== {name}")
         STAGES[name][0](workspace)
 
 
+def _stages_up_to(last: str) -> tuple[str, ...]:
+    names = tuple(STAGES)
+    return names[: names.index(last) + 1]
+
+
+def _run_data(options: argparse.Namespace) -> None:
+    recipe = read_recipe(options.recipe, seed=options.seed, split=options.split)
+    if options.preview:
+        preview_data(recipe, options.preview)
+    elif options.check:
+        check_data(recipe)
+    else:
+        _run_stages(options)
+
+
+def _run_report(options: argparse.Namespace) -> None:
+    write_report([read_recipe(path) for path in options.recipe], options.out)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
-    stages = parser.add_subparsers(dest="stage", required=True)
-    descriptions = {name: text for name, (_, text) in STAGES.items()}
-    for name, text in (descriptions | {"pipeline": "every stage in order"}).items():
-        stage = stages.add_parser(name, help=text, description=text)
-        stage.add_argument("--recipe", type=Path, required=True, help="TOML file")
-        if name == "data":
-            stage.add_argument("--preview", type=Path, help="only draw a contact sheet, a PNG file")
-            stage.add_argument("--check", action="store_true", help="only say what is wrong")
+    commands = parser.add_subparsers(dest="stage", required=True)
+    for name, (_, text) in STAGES.items():
+        _add_stage(commands, name, text)
+    pipeline = _add_stage(commands, "pipeline", "every stage in order")
+    pipeline.add_argument("--until", choices=STAGES, default="export", help="the last stage to run")
+    data = commands.choices["data"]
+    data.set_defaults(run=_run_data)
+    data.add_argument("--preview", type=Path, help="only draw a contact sheet, a PNG file")
+    data.add_argument("--check", action="store_true", help="only say what is wrong")
+    text = "compare the finished runs of recipes, on a page and in a table"
+    report = commands.add_parser("report", help=text, description=text)
+    report.set_defaults(run=_run_report)
+    report.add_argument(
+        "--recipe", type=Path, required=True, action="append", help="TOML file; once or more"
+    )
+    report.add_argument("--out", type=Path, default=Path("runs/report"), help="folder to write to")
     return parser
+
+
+def _add_stage(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, text: str
+) -> argparse.ArgumentParser:
+    stage = commands.add_parser(name, help=text, description=text)
+    stage.set_defaults(run=_run_stages)
+    stage.add_argument("--recipe", type=Path, required=True, help="TOML file")
+    stage.add_argument("--seed", type=int, help="instead of the recipe's")
+    stage.add_argument("--split", type=int, help="instead of the recipe's")
+    return stage
 
 
 if __name__ == "__main__":

@@ -27,14 +27,14 @@ FLOAT_STAGES: tuple[Literal["scratch", "distilled"], ...] = ("scratch", "distill
 QUANTIZED_STAGES: tuple[Literal["ptq", "int8"], ...] = ("ptq", "int8")
 
 
-def stage_folder(workspace: Workspace, stage: Stage) -> Path:
-    """Return where the run keeps a stage's model folder."""
-    return workspace.folder / "models" / stage / "1"
+def stage_folder(run: Path, stage: str) -> Path:
+    """Return where a run's folder keeps a student's model folder."""
+    return run / "models" / stage / "1"
 
 
 def write_stage_folder(workspace: Workspace, stage: Stage) -> Path:
     """Write the complete model folder of a trained stage and return it."""
-    folder = stage_folder(workspace, stage)
+    folder = stage_folder(workspace.folder, stage)
     folder.mkdir(parents=True, exist_ok=True)
     if stage == "scratch" or stage == "distilled":
         student = load_student(workspace, stage).cpu()
@@ -68,7 +68,7 @@ def publish(
     target = export.model_dir / f"{export.name}-{precision}" / str(export.version)
     staging = export.model_dir / ".publishing" / target.parent.name / target.name
     shutil.rmtree(staging, ignore_errors=True)
-    shutil.copytree(stage_folder(workspace, stage), staging)
+    shutil.copytree(stage_folder(workspace.folder, stage), staging)
     write_card(
         staging,
         _describe(

@@ -187,7 +187,7 @@ class Recipe(Section):
         num_devices: Processes that train together, each on a GPU of its own or on its share of the
             processor; every batch size must be a multiple of it.
         precision: `32-true`, or what Fabric calls mixed precision.
-        run_dir: Folder below which runs are kept.
+        run_dir: Folder below which runs are kept, as `<name>/<variant>`.
         labels: Activities in the order of the logits.
     """
 
@@ -208,6 +208,12 @@ class Recipe(Section):
     quantize: QuantizeConfig
     export: ExportConfig
 
+    @property
+    def variant(self) -> str:
+        """Names what differs from run to run: the seed, and the split where the data has some."""
+        seed = f"seed{self.seed}"
+        return f"split{self.data.split}-{seed}" if isinstance(self.data, DriveAndActData) else seed
+
     @model_validator(mode="after")
     def _check_labels(self) -> "Recipe":
         if len(set(self.labels)) != len(self.labels) or len(self.labels) < 2:
@@ -226,16 +232,23 @@ class Recipe(Section):
         return self
 
 
-def read_recipe(path: Path) -> Recipe:
+def read_recipe(path: Path, *, seed: int | None = None, split: int | None = None) -> Recipe:
     """Read a recipe.
 
     Args:
         path: A TOML file; its own relative paths are relative to the working directory.
+        seed: Taken instead of the file's.
+        split: Taken instead of the file's, by data that has several.
 
     Raises:
         RecipeError: If the file cannot be read, or a key or value is not accepted.
     """
     try:
-        return Recipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        if seed is not None:
+            values["seed"] = seed
+        if split is not None:
+            values.setdefault("data", {})["split"] = split
+        return Recipe.model_validate(values)
     except (OSError, tomllib.TOMLDecodeError, ValidationError) as exc:
         raise RecipeError(f"{path}: {exc}") from exc

@@ -23,12 +23,14 @@ from training.artifacts import (
 from training.calibration import fit_temperature
 from training.inference import predict_logits
 from training.metrics import agreement, calibration_error, count_confusions, measure
-from training.plots import plot_confusions
+from training.plots import draw_confusions
 from training.progress import report, show_progress
 from training.teacher import load_teacher
 from training.workspace import StageMissingError, Workspace
 
 RESULTS = "evaluation.json"
+ANSWERS = "answers.npz"
+"""`probs_NK` of every stage by name for the test split, and the true classes as `labels`."""
 BATCH_SIZE = 16
 
 Infer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
@@ -52,7 +54,7 @@ class Answers:
 
 
 def evaluate_models(workspace: Workspace) -> None:
-    """Write `evaluation.json` and a confusion matrix for teacher and students.
+    """Write `evaluation.json`, the answers, and a confusion matrix for teacher and students.
 
     Students are measured as exported, on openvino; the int8 student also on torch.
     """
@@ -62,11 +64,14 @@ def evaluate_models(workspace: Workspace) -> None:
         answers[stage] = _answer(workspace, _stage_infer(workspace, stage, "openvino"), stage)
     on_torch = _stage_infer(workspace, "int8", "torch")
     answers["int8_torch"] = _answer(workspace, on_torch, "int8 on torch")
-    results = compare_answers(answers, workspace.label_index(workspace.test_clips.examples))
+    label_index_N = workspace.label_index(workspace.test_clips.examples)
+    results = compare_answers(answers, label_index_N)
+    probs = {name: answer.probabilities() for name, answer in answers.items()}
+    np.savez_compressed(workspace.path(ANSWERS), allow_pickle=False, labels=label_index_N, **probs)
     workspace.path(RESULTS).write_text(json.dumps(results, indent=2), encoding="utf-8")
     for name, figures in results["stages"].items():
         report(name, figures)
-        _plot(workspace, name, answers[name].probabilities())
+        _plot(workspace, name, probs[name])
     report("agreement", results["agreement"])
 
 
@@ -131,7 +136,7 @@ def _teacher_infer(workspace: Workspace) -> Infer:
 
 def _stage_infer(workspace: Workspace, stage: Stage, runtime_name: RuntimeName) -> Infer:
     classifier = load_classifier(
-        stage_folder(workspace, stage),
+        stage_folder(workspace.folder, stage),
         runtime_name=runtime_name,
         num_threads=workspace.recipe.num_threads,
     )
@@ -152,5 +157,6 @@ def _plot(workspace: Workspace, name: str, probs_NK: NDArray[np.float32]) -> Non
     labels = workspace.recipe.labels
     truth_N = workspace.label_index(workspace.test_clips.examples)
     counts_KK = count_confusions(probs_NK.argmax(axis=1), truth_N, num_classes=len(labels))
-    path = workspace.path(f"confusions.{name}.png")
-    plot_confusions(counts_KK, labels, path, title=f"{workspace.recipe.name}: {name}, test split")
+    title = f"{workspace.recipe.name}: {name}, test split"
+    figure = draw_confusions(counts_KK, labels, title=title)
+    figure.savefig(workspace.path(f"confusions.{name}.png"), dpi=110)

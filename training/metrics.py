@@ -1,9 +1,10 @@
 """How good answers are.
 
-Tensor legend: N examples, K classes.
+Tensor legend: N examples, K classes, B bins of confidence.
 """
 
 import warnings
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,20 +37,44 @@ def measure(probs_NK: NDArray[np.float32], label_index_N: NDArray[np.int64]) -> 
     }
 
 
+@dataclass(frozen=True, kw_only=True)
+class Reliability:
+    """How sure a classifier is and how often it is right, by bins of confidence of equal width.
+
+    Attributes:
+        counts_B: Examples in each bin that has any.
+        confidence_B: Mean probability of the top answers, 0-1.
+        accuracy_B: Share of them that are right, 0-1.
+    """
+
+    counts_B: NDArray[np.int64]
+    confidence_B: NDArray[np.float64]
+    accuracy_B: NDArray[np.float64]
+
+
+def measure_reliability(
+    probs_NK: NDArray[np.float32], label_index_N: NDArray[np.int64]
+) -> Reliability:
+    """Return the reliability of the top answers in `NUM_CALIBRATION_BINS` bins."""
+    confidence_N = probs_NK.max(axis=1).astype(np.float64)
+    is_right_N = probs_NK.argmax(axis=1) == label_index_N
+    bin_N = np.minimum((confidence_N * NUM_CALIBRATION_BINS).astype(int), NUM_CALIBRATION_BINS - 1)
+    bins = np.unique(bin_N)
+    return Reliability(
+        counts_B=np.array([(bin_N == b).sum() for b in bins], dtype=np.int64),
+        confidence_B=np.array([confidence_N[bin_N == b].mean() for b in bins]),
+        accuracy_B=np.array([is_right_N[bin_N == b].mean() for b in bins]),
+    )
+
+
 def calibration_error(probs_NK: NDArray[np.float32], label_index_N: NDArray[np.int64]) -> float:
     """Return the expected calibration error of the top answers, 0-1.
 
     Source: Guo et al. 2017, equation 3 (arXiv:1706.04599), bins of equal width.
     """
-    confidence_N = probs_NK.max(axis=1)
-    is_right_N = probs_NK.argmax(axis=1) == label_index_N
-    bin_N = np.minimum((confidence_N * NUM_CALIBRATION_BINS).astype(int), NUM_CALIBRATION_BINS - 1)
-    gaps = [
-        abs(float(is_right_N[bin_N == b].mean()) - float(confidence_N[bin_N == b].mean()))
-        * float((bin_N == b).mean())
-        for b in np.unique(bin_N)
-    ]
-    return float(sum(gaps))
+    reliability = measure_reliability(probs_NK, label_index_N)
+    gap_B = np.abs(reliability.accuracy_B - reliability.confidence_B)
+    return float(np.average(gap_B, weights=reliability.counts_B))
 
 
 def count_confusions(

@@ -42,7 +42,7 @@ def train_teacher(workspace: Workspace) -> None:
 
 def load_teacher(workspace: Workspace) -> I3D:
     """Return the trained teacher in evaluation mode."""
-    teacher = _build(workspace.recipe)
+    teacher = build_teacher(workspace.recipe)
     load_strictly(teacher, read_weights(workspace.path(WEIGHTS)))
     return teacher.to(workspace.recipe.device).eval()
 
@@ -98,7 +98,8 @@ def _answer_view(
     return np.concatenate(answers)
 
 
-def _build(recipe: Recipe) -> I3D:
+def build_teacher(recipe: Recipe) -> I3D:
+    """Return the recipe's teacher with fresh weights."""
     return I3D(
         len(recipe.labels),
         width=recipe.teacher.width,
@@ -110,7 +111,7 @@ def _build(recipe: Recipe) -> I3D:
 
 def _start(recipe: Recipe) -> I3D:
     torch.manual_seed(recipe.seed)
-    teacher = _build(recipe)
+    teacher = build_teacher(recipe)
     if recipe.teacher.published_weights is not None:
         console.print(load_published(teacher, read_published(recipe.teacher.published_weights)))
     return teacher

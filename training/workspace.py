@@ -45,7 +45,7 @@ class StageMissingError(DriverActivityError):
 
 
 class Workspace:
-    """The folder of one recipe's run, `<run_dir>/<name>`, and the data it works on.
+    """The folder of one recipe's run, `<run_dir>/<name>/<variant>`, and the data it works on.
 
     Args:
         recipe: The recipe. A folder that another recipe began is refused.
@@ -56,7 +56,7 @@ class Workspace:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
-        self.folder = recipe.run_dir / recipe.name
+        self.folder = recipe.run_dir / recipe.name / recipe.variant
         self.folder.mkdir(parents=True, exist_ok=True)
         self._check_recipe()
 
@@ -117,7 +117,7 @@ class Workspace:
             clips = decode_examples(
                 examples,
                 spec,
-                self.folder / "clips",
+                self.folder.parent / "clips",
                 num_workers=self.recipe.num_threads,
                 progress=progress,
             )

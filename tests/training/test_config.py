@@ -79,7 +79,7 @@ def test_run_begun_by_another_recipe_is_refused(
     Workspace(read_recipe(SMOKE))
 
     with pytest.raises(RecipeError, match="was begun by another recipe"):
-        Workspace(read_recipe(write_recipe(tmp_path, "seed = 1", "seed = 2")))
+        Workspace(read_recipe(write_recipe(tmp_path, "temperature = 3.0", "temperature = 2.0")))
 
 
 def test_run_goes_on_when_only_the_export_changed(
@@ -91,3 +91,20 @@ def test_run_goes_on_when_only_the_export_changed(
     again = Workspace(read_recipe(write_recipe(tmp_path, "version = 1", "version = 2")))
 
     assert again.recipe.export.version == 2
+
+
+def test_seed_of_the_command_line_gives_a_run_of_its_own() -> None:
+    recipe = read_recipe(SMOKE, seed=7)
+
+    assert (recipe.seed, recipe.variant) == (7, "seed7")
+
+
+def test_split_of_the_command_line_is_taken_by_data_that_has_several() -> None:
+    recipe = read_recipe(RECIPES / "drive-and-act.toml", split=2)
+
+    assert recipe.variant == "split2-seed1"
+
+
+def test_split_of_data_that_has_none_is_refused() -> None:
+    with pytest.raises(RecipeError, match="split"):
+        read_recipe(SMOKE, split=1)

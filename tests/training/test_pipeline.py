@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -76,6 +77,37 @@ def test_every_stage_is_measured_and_has_a_confusion_matrix(workspace: Workspace
     assert set(results["stages"]) == stages
     for name in stages:
         assert workspace.path(f"confusions.{name}.png").stat().st_size > 10_000
+
+
+def test_report_has_every_stage_of_every_run(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    again = workspace.folder.with_name("seed2")
+    shutil.copytree(workspace.folder, again)
+
+    status = main(["report", "--recipe", str(SMOKE), "--out", str(tmp_path)])
+
+    shutil.rmtree(again)
+    assert status == 0
+    rows = (tmp_path / "report.md").read_text().splitlines()[2:]
+    stages = ["teacher", "scratch", "distilled", "ptq", "int8"]
+    assert [row.split(" | ")[:3] for row in rows] == [["| smoke", name, "2"] for name in stages]
+    assert all("± 0.000" in row for row in rows)
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("<tr>") == 1 + len(stages)
+    # The front, two curves, the reliability, and the confusions of teacher and int8 student.
+    assert page.count('src="data:image/png;base64,') == 6
+    assert "report.html" in capsys.readouterr().out
+
+
+def test_report_of_a_recipe_that_never_ran_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert main(["report", "--recipe", str(SMOKE)]) == 1
+
+    assert "runs/smoke holds no run that was evaluated" in capsys.readouterr().err
 
 
 def test_finished_pipeline_does_nothing_again(workspace: Workspace) -> None:

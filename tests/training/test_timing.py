@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.timing import median_ratio, summarize, time_interleaved
+from training.timing import median_ratio, summarize, time_interleaved
 
 
 def test_contestants_take_turns_and_the_first_round_is_not_counted() -> None:
