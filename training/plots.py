@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from training.metrics import Reliability
@@ -55,6 +56,7 @@ def draw_histories(
         epochs = [entry["epoch"] + 1 for entry in history]
         axes.plot(epochs, [entry[figure_name] for entry in history], label=name, marker=".")
     axes.set(xlabel="epoch", ylabel=figure_name.replace("_", " "), title=title)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(fontsize=8)
     axes.grid(alpha=0.3)
     return figure
