@@ -130,27 +130,34 @@ class StudentConfig(Section):
 
 
 class DistillConfig(Section):
-    """Soft-label distillation.
+    """What the student learns from the teacher.
 
     Attributes:
+        losses: `standard`, or `released`: those of the paper's code, faults and all, for every
+            training of the student.
         temperature: Softening of teacher and student.
         soft_weight: Share of the distillation loss; the labels get the rest.
+        relation_weight: Weight of the relation loss, which is added.
     """
 
+    losses: Literal["standard", "released"] = "standard"
     temperature: float = Field(default=4.0, gt=0)
     soft_weight: float = Field(default=0.7, ge=0, le=1)
+    relation_weight: float = Field(default=0.0, ge=0)
 
 
 class QuantizeConfig(Section):
     """Quantization-aware training, which goes on distilling.
 
     Attributes:
+        start: `distilled`, the weights of the float student; `fresh`, none, as the paper's code.
         num_calibration_batches: Batches that set the first ranges, and all there is for the
             post-training baseline.
         freeze_after_epochs: Epochs after which batch normalization and ranges stay fixed.
         fit: How it is trained.
     """
 
+    start: Literal["distilled", "fresh"] = "distilled"
     num_calibration_batches: int = Field(default=8, ge=1)
     freeze_after_epochs: int = Field(default=1, ge=0)
     fit: FitConfig

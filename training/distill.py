@@ -16,7 +16,7 @@ from models.networks.mobilenet3d import MobileNet3D, build_mobilenet3d, load_pub
 from training.config import Recipe
 from training.engine import FitConfig, Loss
 from training.fitting import Validation, fit_network
-from training.losses import LabelLoss, SoftLabelLoss
+from training.losses import LabelLoss, ReleasedLoss, SoftLabelLoss
 from training.progress import console
 from training.published import read_published
 from training.teacher import cache_teacher_logits
@@ -28,9 +28,9 @@ Student = Literal["scratch", "distilled"]
 def train_students(workspace: Workspace) -> None:
     """Train both students, unless that was done before."""
     recipe = workspace.recipe
-    hard, soft = label_loss(recipe.student.fit), soft_label_loss(recipe, recipe.student.fit)
-    _train(workspace, "scratch", hard, None)
-    _train(workspace, "distilled", soft, cache_teacher_logits(workspace))
+    fit = recipe.student.fit
+    _train(workspace, "scratch", label_loss(recipe, fit), None)
+    _train(workspace, "distilled", soft_label_loss(recipe, fit), cache_teacher_logits(workspace))
 
 
 def load_student(workspace: Workspace, student: Student) -> MobileNet3D:
@@ -47,18 +47,28 @@ def build_student(recipe: Recipe) -> MobileNet3D:
     )
 
 
-def label_loss(fit: FitConfig) -> LabelLoss:
-    """Return the loss of a network that learns from labels alone."""
+def label_loss(recipe: Recipe, fit: FitConfig) -> Loss:
+    """Return the loss of a stage in which the student learns from labels alone."""
+    if recipe.distill.losses == "released":
+        return _released_loss(recipe)
     return LabelLoss(label_smoothing=fit.label_smoothing)
 
 
-def soft_label_loss(recipe: Recipe, fit: FitConfig) -> SoftLabelLoss:
+def soft_label_loss(recipe: Recipe, fit: FitConfig) -> Loss:
     """Return the loss of a stage in which the student learns from labels and teacher."""
+    if recipe.distill.losses == "released":
+        return _released_loss(recipe)
     return SoftLabelLoss(
-        label_loss=label_loss(fit),
+        label_loss=LabelLoss(label_smoothing=fit.label_smoothing),
         temperature=recipe.distill.temperature,
         soft_weight=recipe.distill.soft_weight,
+        relation_weight=recipe.distill.relation_weight,
     )
+
+
+def _released_loss(recipe: Recipe) -> ReleasedLoss:
+    distill = recipe.distill
+    return ReleasedLoss(temperature=distill.temperature, soft_weight=distill.soft_weight)
 
 
 def _train(
@@ -70,7 +80,7 @@ def _train(
     path = workspace.path(f"{student}.safetensors")
     if path.is_file():
         return
-    network = _start(workspace.recipe)
+    network = start_student(workspace.recipe)
     fit_network(
         network,
         loss,
@@ -82,7 +92,8 @@ def _train(
     write_weights(path, network.state_dict())
 
 
-def _start(recipe: Recipe) -> MobileNet3D:
+def start_student(recipe: Recipe) -> MobileNet3D:
+    """Return the student before any training, the same for the same seed."""
     torch.manual_seed(recipe.seed)
     network = build_student(recipe)
     if recipe.student.published_weights is not None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from models.checkpoint import write_weights
+from models.networks.mobilenet3d import MobileNet3D
 from training.data.views import epoch_keys, load_batches
-from training.distill import load_student, soft_label_loss
+from training.distill import load_student, soft_label_loss, start_student
 from training.fitting import NUM_VIEW_WORKERS, Validation, fit_network
 from training.quantization import QatMobileNet3D, convert, post_training_quantize
 from training.teacher import cache_teacher_logits
@@ -30,19 +31,26 @@ class LateFreeze(Validation):
 def quantize_student(workspace: Workspace) -> None:
     """Write the int8 tensors of both ways to quantize, unless that was done before.
 
-    `ptq` only watches calibration clips; `int8` starts there and goes on training.
+    `ptq` only watches calibration clips; `int8` goes on training from there, or from fresh weights
+    that were calibrated alike.
     """
     paths = {stage: workspace.path(f"{stage}.safetensors") for stage in ("ptq", "int8")}
     if not paths["ptq"].is_file():
-        write_weights(paths["ptq"], convert(_calibrate(workspace)))
+        distilled = load_student(workspace, "distilled")
+        write_weights(paths["ptq"], convert(_calibrate(workspace, distilled)))
     if not paths["int8"].is_file():
-        network = _calibrate(workspace)
+        network = _calibrate(workspace, _start(workspace))
         _train(workspace, network)
         write_weights(paths["int8"], convert(network))
 
 
-def _calibrate(workspace: Workspace) -> QatMobileNet3D:
-    student = load_student(workspace, "distilled")
+def _start(workspace: Workspace) -> MobileNet3D:
+    if workspace.recipe.quantize.start == "fresh":
+        return start_student(workspace.recipe)
+    return load_student(workspace, "distilled")
+
+
+def _calibrate(workspace: Workspace, student: MobileNet3D) -> QatMobileNet3D:
     return post_training_quantize(student, list(_calibration_windows(workspace)))
 
 

@@ -11,7 +11,7 @@ from models.spec import ClipSpec
 from training.data.augment import AugmentConfig
 from training.data.examples import DataError
 from training.data.views import TrainingViews, training_spec
-from training.engine import Fit, FitConfig, group_parameters, read_state
+from training.engine import Fit, FitConfig, group_parameters, make_optimizer, read_state
 from training.losses import LabelLoss
 
 SPEC = ClipSpec(num_frames=2, size_px=16)
@@ -151,6 +151,19 @@ def test_clips_that_do_not_fill_a_batch_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match="16 training clips do not fill a batch of 17"):
         make_fit(tmp_path / "fit.state", config=config)
+
+
+def test_rate_of_sgd_falls_to_a_fifth_after_a_quarter_and_after_half_of_all_steps() -> None:
+    config = CONFIG.model_copy(update={"optimizer": "sgd", "learning_rate": 1.0})
+    optimizer, schedule = make_optimizer(TinyNetwork(), config, num_steps=8)
+    rates = []
+
+    for _ in range(8):
+        rates.append(schedule.get_last_lr()[0])
+        optimizer.step()
+        schedule.step()
+
+    assert rates == pytest.approx([1.0] * 2 + [0.2] * 2 + [0.04] * 4)
 
 
 def test_only_weights_are_decayed() -> None:

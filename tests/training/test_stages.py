@@ -12,6 +12,7 @@ from training.data.examples import SPLITS, DataError
 from training.data.manifest import COLUMNS
 from training.distill import soft_label_loss
 from training.export import export_models
+from training.losses import SoftLabelLoss
 from training.teacher import cache_teacher_logits
 from training.workspace import StageMissingError, Workspace
 
@@ -60,4 +61,6 @@ def test_teacher_logits_are_read_and_not_computed_again(recipe: Recipe) -> None:
 def test_every_stage_smooths_labels_as_its_own_table_says(recipe: Recipe) -> None:
     fit = recipe.quantize.fit.model_copy(update={"label_smoothing": 0.25})
 
-    assert soft_label_loss(recipe, fit).label_loss.label_smoothing == 0.25
+    loss = soft_label_loss(recipe, fit)
+    assert isinstance(loss, SoftLabelLoss)
+    assert loss.label_loss.label_smoothing == 0.25
