@@ -103,14 +103,15 @@ class TeacherConfig(Section):
     Attributes:
         width: Width multiplier; 1.0 is the published network.
         dropout: Share of pooled features dropped in training.
-        published_weights: Published weights to start from, a .pt file of the port.
+        start_weights: Weights to start from where they fit: a .safetensors
+            file of a run or of a model folder, or the published port's .pt file.
         num_views: Augmented views of each training clip whose logits are cached.
         fit: How it is trained.
     """
 
     width: float = Field(default=1.0, gt=0, le=1)
     dropout: float = Field(default=0.5, ge=0, lt=1)
-    published_weights: Path | None = None
+    start_weights: Path | None = None
     num_views: int = Field(default=4, ge=1)
     fit: FitConfig
 
@@ -120,12 +121,13 @@ class StudentConfig(Section):
 
     Attributes:
         network: Width and stem.
-        published_weights: Published Kinetics weights to start from, a .pth file.
+        start_weights: Weights to start from where they fit: a .safetensors file of a run or of a
+            model folder, or the published Kinetics weights, a .pth file.
         fit: How it is trained, on labels alone and by distillation alike.
     """
 
     network: NetworkConfig
-    published_weights: Path | None = None
+    start_weights: Path | None = None
     fit: FitConfig
 
 

@@ -18,7 +18,7 @@ from training.engine import FitConfig, Loss
 from training.fitting import Validation, fit_network
 from training.losses import LabelLoss, ReleasedLoss, SoftLabelLoss
 from training.progress import console
-from training.published import read_published
+from training.published import read_start_weights
 from training.teacher import cache_teacher_logits
 from training.workspace import Workspace
 
@@ -96,7 +96,7 @@ def start_student(recipe: Recipe) -> MobileNet3D:
     """Return the student before any training, the same for the same seed."""
     torch.manual_seed(recipe.seed)
     network = build_student(recipe)
-    if recipe.student.published_weights is not None:
-        published = read_published(recipe.student.published_weights)
+    if recipe.student.start_weights is not None:
+        published = read_start_weights(recipe.student.start_weights)
         console.print(load_published_mobilenet(network, published))
     return network

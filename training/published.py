@@ -1,4 +1,4 @@
-"""Read weights that others published as PyTorch pickles.
+"""Read weights to start from, also those that others published as PyTorch pickles.
 
 Kinetics weights of I3D and of 3D-MobileNet exist in no other form. Training reads them, and only
 with PyTorch's restricted unpickler, which makes tensors and plain containers and runs no code;
@@ -11,9 +11,19 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from models.checkpoint import read_weights
 from models.errors import WeightsError
 
 DATA_PARALLEL_PREFIX = "module."
+
+
+def read_start_weights(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a .safetensors file of this project, or else of a published pickle.
+
+    Raises:
+        WeightsError: If the file cannot be read.
+    """
+    return read_weights(path) if path.suffix == ".safetensors" else read_published(path)
 
 
 def read_published(path: Path) -> dict[str, Tensor]:

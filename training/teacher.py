@@ -18,7 +18,7 @@ from training.data.views import TrainingViews, ViewKey, load_batches
 from training.fitting import NUM_VIEW_WORKERS, Validation, fit_network
 from training.losses import LabelLoss
 from training.progress import console, show_progress
-from training.published import read_published
+from training.published import read_start_weights
 from training.workspace import Workspace
 
 WEIGHTS = "teacher.safetensors"
@@ -112,6 +112,6 @@ def build_teacher(recipe: Recipe) -> I3D:
 def _start(recipe: Recipe) -> I3D:
     torch.manual_seed(recipe.seed)
     teacher = build_teacher(recipe)
-    if recipe.teacher.published_weights is not None:
-        console.print(load_published(teacher, read_published(recipe.teacher.published_weights)))
+    if recipe.teacher.start_weights is not None:
+        console.print(load_published(teacher, read_start_weights(recipe.teacher.start_weights)))
     return teacher

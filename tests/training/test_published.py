@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from models.checkpoint import write_weights
 from models.errors import WeightsError
-from training.published import read_published
+from training.published import read_published, read_start_weights
 
 
 def test_state_dict_is_read_without_the_prefix_of_parallel_training(tmp_path: Path) -> None:
@@ -24,6 +25,13 @@ def test_bare_state_dict_is_read(tmp_path: Path) -> None:
     torch.save({"logits.conv3d.bias": torch.ones(2)}, path)
 
     assert list(read_published(path)) == ["logits.conv3d.bias"]
+
+
+def test_weights_of_a_run_are_read_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "distilled.safetensors"
+    write_weights(path, {"head.bias": torch.ones(2)})
+
+    assert torch.equal(read_start_weights(path)["head.bias"], torch.ones(2))
 
 
 class Payload:
