@@ -17,6 +17,7 @@ from training.progress import console
 from training.quantize import quantize_student
 from training.report import write_report
 from training.teacher import train_teacher
+from training.transfer import measure_transfer
 from training.workspace import Workspace
 
 STAGES: dict[str, tuple[Callable[[Workspace], None], str]] = {
@@ -64,6 +65,10 @@ def _run_data(options: argparse.Namespace) -> None:
         _run_stages(options)
 
 
+def _run_transfer(options: argparse.Namespace) -> None:
+    measure_transfer(read_recipe(options.recipe), options.model, picture=options.picture)
+
+
 def _run_report(options: argparse.Namespace) -> None:
     write_report([read_recipe(path) for path in options.recipe], options.out)
 
@@ -79,6 +84,12 @@ def _parser() -> argparse.ArgumentParser:
     data.set_defaults(run=_run_data)
     data.add_argument("--preview", type=Path, help="only draw a contact sheet, a PNG file")
     data.add_argument("--check", action="store_true", help="only say what is wrong")
+    text = "measure a finished model on a recipe's data, whatever its split"
+    transfer = commands.add_parser("transfer", help=text, description=text)
+    transfer.set_defaults(run=_run_transfer)
+    transfer.add_argument("--recipe", type=Path, required=True, help="TOML file")
+    transfer.add_argument("--model", type=Path, required=True, help="model folder")
+    transfer.add_argument("--picture", type=Path, help="confusion matrix to draw, a PNG file")
     text = "compare the finished runs of recipes, on a page and in a table"
     report = commands.add_parser("report", help=text, description=text)
     report.set_defaults(run=_run_report)

@@ -75,7 +75,8 @@ class ImageSequenceData(Section):
         root: Folder of the data set.
         table: The CSV file, relative to the root.
         images: Folder of one folder of images a class, relative to the root.
-        stride: Distance of the starts of clips, in images; a clip is the spec's number of them.
+        num_images: Images of a clip; those of the spec, unless set.
+        stride: Distance of the starts of clips, in images.
         val_subjects: Who validates.
         test_subjects: Who tests; all others train.
         labels: Activity of each class name, where they differ; other classes are left out.
@@ -85,6 +86,7 @@ class ImageSequenceData(Section):
     root: Path
     table: Path = Path("driver_imgs_list.csv")
     images: Path = Path("imgs/train")
+    num_images: int | None = Field(default=None, ge=2)
     stride: int = Field(default=8, ge=1)
     val_subjects: tuple[str, ...] = Field(min_length=1)
     test_subjects: tuple[str, ...] = Field(min_length=1)

@@ -122,9 +122,9 @@ def _measure(answers: Answers, label_index_N: NDArray[np.int64]) -> dict[str, fl
 
 def _answer(workspace: Workspace, infer: Infer, title: str) -> Answers:
     val, test = workspace.val_clips, workspace.test_clips
-    val_logits_NK = _infer_all(infer, val.clips_NTHWC, f"val {title}")
+    val_logits_NK = infer_all(infer, val.clips_NTHWC, f"val {title}")
     return Answers(
-        logits_NK=_infer_all(infer, test.clips_NTHWC, f"test {title}"),
+        logits_NK=infer_all(infer, test.clips_NTHWC, f"test {title}"),
         temperature=fit_temperature(val_logits_NK, workspace.label_index(val.examples)),
     )
 
@@ -143,7 +143,8 @@ def _stage_infer(workspace: Workspace, stage: Stage, runtime_name: RuntimeName) 
     return classifier.runtime.infer
 
 
-def _infer_all(infer: Infer, clips_NTHWC: NDArray[np.uint8], title: str) -> NDArray[np.float32]:
+def infer_all(infer: Infer, clips_NTHWC: NDArray[np.uint8], title: str) -> NDArray[np.float32]:
+    """Return `logits_NK` for many clips, showing progress under a title."""
     logits = []
     with show_progress(title) as progress:
         for start in range(0, len(clips_NTHWC), BATCH_SIZE):

@@ -157,7 +157,7 @@ def read_examples(recipe: Recipe) -> list[Example]:
         return read_image_sequences(
             data.root / data.table,
             data.root / data.images,
-            num_images=recipe.spec.num_frames,
+            num_images=data.num_images or recipe.spec.num_frames,
             stride=data.stride,
             subjects={"val": data.val_subjects, "test": data.test_subjects},
             labels=data.labels,

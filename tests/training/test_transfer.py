@@ -1,0 +1,56 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.spec import ClipSpec
+from tests.media import barcode_frames, write_video
+from tests.model_factory import TINY_SPEC, write_model_folder
+from training.config import ManifestData, Recipe, read_recipe
+from training.data.examples import DataError
+from training.data.manifest import COLUMNS
+from training.transfer import measure_answers, measure_transfer
+
+SMOKE = Path(__file__).resolve().parents[2] / "training" / "recipes" / "smoke.toml"
+
+
+def make_recipe(folder: Path, *, labels: tuple[str, ...]) -> Recipe:
+    """Return a recipe whose data is one clip of each label, all of it in the training split."""
+    write_video(folder / "a.mp4", barcode_frames(8), frame_rate_hz=4)
+    rows = [f"a.mp4,,,{label},anna,roof,train" for label in labels]
+    manifest = folder / "clips.csv"
+    manifest.write_text("\n".join([",".join(COLUMNS), *rows]))
+    changes = {
+        "run_dir": folder / "runs",
+        "data": ManifestData(kind="manifest", manifest=manifest),
+        "spec": ClipSpec(num_frames=2, size_px=16),
+    }
+    return read_recipe(SMOKE).model_copy(update=changes)
+
+
+def test_model_is_measured_on_all_examples_by_its_own_spec(tmp_path: Path) -> None:
+    model = write_model_folder(tmp_path, labels=("a", "b", "c"), spec=TINY_SPEC)
+    picture = tmp_path / "confusions.png"
+
+    figures = measure_transfer(make_recipe(tmp_path, labels=("a", "b")), model, picture=picture)
+
+    assert (figures["num_examples"], figures["num_occurring"]) == (2, 2)
+    # One clip, two labels: one of them is right.
+    assert figures["among_occurring_top1"] == 0.5
+    assert picture.is_file()
+
+
+def test_label_that_the_model_does_not_know_is_refused(tmp_path: Path) -> None:
+    model = write_model_folder(tmp_path, labels=("a", "b", "c"))
+
+    with pytest.raises(DataError, match="labels that the model does not know: juggling"):
+        measure_transfer(make_recipe(tmp_path, labels=("a", "juggling")), model, picture=None)
+
+
+def test_answers_count_among_all_classes_and_among_those_that_occur() -> None:
+    logits_NK = np.array([[0, 1, 2], [0, 2, 1], [9, 0, 1]], dtype=np.float32)
+
+    figures = measure_answers(logits_NK, np.array([1, 1, 2]), temperature=1.0)
+
+    assert figures["top1"] == pytest.approx(1 / 3)
+    assert figures["among_occurring_top1"] == pytest.approx(2 / 3)
