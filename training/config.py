@@ -44,6 +44,7 @@ class DriveAndActData(Section):
     Attributes:
         root: Folder that holds `iccv_activities_3s` and one folder of videos a view.
         views: Cameras, such as `inner_mirror` or `kinect_color`; their clips are joined.
+        test_views: Cameras to test on, if others: how well a model does from where it never looked.
         split: Which of the three official splits.
         video_suffix: Ending of the video files.
         frame_rate_hz: Rate in which the annotations count frames.
@@ -52,6 +53,7 @@ class DriveAndActData(Section):
     kind: Literal["drive_and_act"]
     root: Path
     views: tuple[str, ...] = Field(min_length=1)
+    test_views: tuple[str, ...] = ()
     split: Literal[0, 1, 2] = 0
     video_suffix: str = ".mp4"
     frame_rate_hz: float = Field(default=30.0, gt=0)

@@ -149,6 +149,7 @@ def read_examples(recipe: Recipe) -> list[Example]:
         return read_drive_and_act(
             data.root,
             views=data.views,
+            test_views=data.test_views or data.views,
             split_index=data.split,
             video_suffix=data.video_suffix,
             frame_rate_hz=data.frame_rate_hz,
@@ -165,6 +166,7 @@ def read_examples(recipe: Recipe) -> list[Example]:
     return read_drive_and_act(
         data.root,
         views=(VIEW,),
+        test_views=(VIEW,),
         split_index=0,
         video_suffix=".mp4",
         frame_rate_hz=data.generator.frame_rate_hz,

@@ -5,12 +5,15 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from models.checkpoint import read_weights
 from models.classifier import load_classifier
 from models.runtimes import RuntimeName
 from models.video.decode import read_windows
@@ -117,6 +120,27 @@ def test_finished_pipeline_does_nothing_again(workspace: Workspace) -> None:
     assert main(["pipeline", "--recipe", str(SMOKE)]) == 0
 
     assert [path.stat().st_mtime_ns for path in weights] == before
+
+
+def test_training_that_was_killed_ends_with_the_same_weights(
+    run_dir: Path, workspace: Workspace, tmp_path: Path
+) -> None:
+    (tmp_path / "data").symlink_to(run_dir / "data")
+    killed = tmp_path / "runs" / "smoke" / workspace.folder.name
+    command = [sys.executable, "-m", "training", "teacher", "--recipe", str(SMOKE)]
+    environment = {**os.environ, "PYTHONPATH": ROOT}
+
+    with subprocess.Popen(command, cwd=tmp_path, env=environment) as process:
+        while not (killed / "teacher.state").is_file():
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.kill()
+    assert not (killed / "teacher.safetensors").is_file()
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True)
+
+    whole = read_weights(workspace.path("teacher.safetensors"))
+    resumed = read_weights(killed / "teacher.safetensors")
+    assert all(torch.equal(resumed[name], tensor) for name, tensor in whole.items())
 
 
 def test_evaluation_clip_is_what_the_service_feeds_its_network(workspace: Workspace) -> None:

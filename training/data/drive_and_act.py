@@ -32,6 +32,7 @@ def read_drive_and_act(
     root: Path,
     *,
     views: Sequence[str],
+    test_views: Sequence[str],
     split_index: int,
     video_suffix: str,
     frame_rate_hz: float,
@@ -40,7 +41,8 @@ def read_drive_and_act(
 
     Args:
         root: Folder that holds `iccv_activities_3s` and one folder of videos a view.
-        views: Cameras to read; their examples are joined.
+        views: Cameras to train and validate on; their examples are joined.
+        test_views: Cameras to test on: the same, or others.
         split_index: 0, 1 or 2.
         video_suffix: Ending of the video files, put behind an annotation's `file_id`.
         frame_rate_hz: Rate in which the annotations count frames.
@@ -50,8 +52,8 @@ def read_drive_and_act(
     """
     return [
         _read_row(row, root / view, split, video_suffix, frame_rate_hz)
-        for view in views
         for split in SPLITS
+        for view in (test_views if split == "test" else views)
         for row in read_rows(
             annotation_path(root, view=view, split_index=split_index, split=split), COLUMNS
         )

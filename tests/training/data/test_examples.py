@@ -12,16 +12,23 @@ HEADER = ",".join(COLUMNS)
 MANIFEST_HEADER = "path,start_s,end_s,label,subject,view,split"
 
 
-def write_annotations(root: Path, rows: dict[Split, list[str]], *, header: str = HEADER) -> None:
+def write_annotations(
+    root: Path, rows: dict[Split, list[str]], *, header: str = HEADER, view: str = "cabin"
+) -> None:
     for split in SPLITS:
-        path = annotation_path(root, view="cabin", split_index=0, split=split)
+        path = annotation_path(root, view=view, split_index=0, split=split)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("\n".join([header, *rows.get(split, [])]) + "\n")
 
 
 def read(root: Path) -> list[Example]:
     return read_drive_and_act(
-        root, views=("cabin",), split_index=0, video_suffix=".mp4", frame_rate_hz=30.0
+        root,
+        views=("cabin",),
+        test_views=("cabin",),
+        split_index=0,
+        video_suffix=".mp4",
+        frame_rate_hz=30.0,
     )
 
 
@@ -48,6 +55,30 @@ def test_annotation_becomes_a_span_in_seconds_of_its_video(tmp_path: Path) -> No
             view="cabin",
             split="val",
         )
+    ]
+
+
+def test_other_cameras_can_test_than_train(tmp_path: Path) -> None:
+    rows: dict[Split, list[str]] = {
+        split: [f"{number},vp{number}/run1,7,0,90,eating,1"]
+        for number, split in enumerate(SPLITS, start=1)
+    }
+    for view in ("roof", "mirror"):
+        write_annotations(tmp_path, rows, view=view)
+
+    examples = read_drive_and_act(
+        tmp_path,
+        views=("roof",),
+        test_views=("mirror",),
+        split_index=0,
+        video_suffix=".mp4",
+        frame_rate_hz=30.0,
+    )
+
+    assert [(example.split, example.view) for example in examples] == [
+        ("train", "roof"),
+        ("val", "roof"),
+        ("test", "mirror"),
     ]
 
 

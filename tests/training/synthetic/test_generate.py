@@ -42,7 +42,12 @@ def test_every_clip_starts_with_a_key_frame(dataset: Path, tiny: SyntheticConfig
 
 def test_annotations_are_read_by_the_drive_and_act_reader(dataset: Path) -> None:
     examples = read_drive_and_act(
-        dataset, views=[VIEW], split_index=0, video_suffix=".mp4", frame_rate_hz=4
+        dataset,
+        views=[VIEW],
+        test_views=[VIEW],
+        split_index=0,
+        video_suffix=".mp4",
+        frame_rate_hz=4,
     )
 
     by_split = {split: [e for e in examples if e.split == split] for split in SPLITS}
