@@ -8,15 +8,15 @@ from models.errors import DriverActivityError
 
 
 class QueueFullError(DriverActivityError):
-    """As many requests wait as may wait."""
+    """As many requests are at work, and wait for it, as may."""
 
-    def __init__(self, queue: str, accepted: int) -> None:
-        super().__init__(queue, accepted)
+    def __init__(self, queue: str, capacity: int, max_waiting: int) -> None:
+        super().__init__(queue, capacity, max_waiting)
         self.queue = queue
-        self.accepted = accepted
+        self.accepted = capacity + max_waiting
 
     def __str__(self) -> str:
-        return f"the {self.queue} queue is full, {self.accepted} requests may wait"
+        return f"{self.queue} is full: {self.accepted} requests may be at work or wait for it"
 
 
 class Gate:
@@ -30,6 +30,7 @@ class Gate:
 
     def __init__(self, name: str, *, capacity: int, max_waiting: int) -> None:
         self.name = name
+        self._capacity = capacity
         self._max_waiting = max_waiting
         self._semaphore = asyncio.Semaphore(capacity)
         self._num_waiting = 0
@@ -65,7 +66,7 @@ class Gate:
             QueueFullError: If as many wait as may wait.
         """
         if self._semaphore.locked() and self._num_waiting >= self._max_waiting:
-            raise QueueFullError(self.name, self._max_waiting)
+            raise QueueFullError(self.name, self._capacity, self._max_waiting)
         self._num_waiting += 1
         try:
             await self._semaphore.acquire()

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from models.registry import REFERENCE
+from models.registry import ALIAS, REFERENCE
 from models.runtimes import RuntimeName
 
 ENV_PREFIX = "DRIVER_ACTIVITY_"
@@ -138,16 +138,24 @@ class Settings(BaseSettings):
     def _split_aliases(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
-        pairs = [item.partition("=") for item in _split(value)]
-        return {alias.strip(): reference.strip() for alias, _, reference in pairs}
+        aliases = {}
+        for item in _split(value):
+            alias, equals, reference = item.partition("=")
+            if not equals:
+                raise ValueError(f"{item!r} is not of the form alias=model")
+            aliases[alias.strip()] = reference.strip()
+        return aliases
 
     @model_validator(mode="after")
     def _check_references(self) -> Self:
-        for reference in (*self.models, *self.aliases, *self.aliases.values()):
+        for reference in (*self.models, *self.aliases.values()):
             if REFERENCE.fullmatch(reference) is None:
                 raise ValueError(f"{reference!r} is not a model, as name or name@version")
+        loaded = [reference.partition("@")[0] for reference in self.models]
         for alias, reference in self.aliases.items():
-            if reference not in self.models:
+            if ALIAS.fullmatch(alias) is None or alias in loaded:
+                raise ValueError(f"alias {alias!r} is not a name, or is that of a model")
+            if not any(_may_be(reference, model) for model in self.models):
                 raise ValueError(f"alias {alias!r} leads to {reference!r}, which is not loaded")
         return self
 
@@ -202,6 +210,13 @@ def _describe(fault: ErrorDetails) -> str:
     name = str(fault["loc"][0])
     flag, variable = f"--{name.replace('_', '-')}", f"{ENV_PREFIX}{name.upper()}"
     return f"{flag} ({variable}): {fault['msg']}, found {fault['input']!r}"
+
+
+def _may_be(reference: str, model: str) -> bool:
+    """Say whether two references can mean the same: a name alone stands for any of its versions."""
+    name, _, version = reference.partition("@")
+    other_name, _, other_version = model.partition("@")
+    return name == other_name and (not version or not other_version or version == other_version)
 
 
 def _split(value: str) -> list[str]:

@@ -17,7 +17,8 @@ class WeightsReport:
 
     Attributes:
         taken: Tensors of the network that were given.
-        skipped: Tensors that were given, but not taken: no such name, or another shape.
+        skipped: Tensors that were given, but not taken: no such name, another shape, or integers
+            for floats.
         missing: Tensors of the network that keep what they had.
     """
 
@@ -65,7 +66,7 @@ def load_strictly(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
 
 
 def load_matching(network: nn.Module, tensors: Mapping[str, Tensor]) -> WeightsReport:
-    """Give a network those tensors that have the name and shape of one of its own.
+    """Give a network those tensors that have name, shape and kind of number of one of its own.
 
     Raises:
         WeightsError: If no weight of more than one axis is among them: they belong to another
@@ -75,7 +76,7 @@ def load_matching(network: nn.Module, tensors: Mapping[str, Tensor]) -> WeightsR
     fitting = {
         name: tensor
         for name, tensor in tensors.items()
-        if name in own and own[name].shape == tensor.shape
+        if name in own and own[name].shape == tensor.shape and _is_same_kind(own[name], tensor)
     }
     if not any(tensor.dim() > 1 for tensor in fitting.values()):
         raise WeightsError(f"none of {len(tensors)} tensors fits the network's {len(own)}")
@@ -85,6 +86,11 @@ def load_matching(network: nn.Module, tensors: Mapping[str, Tensor]) -> WeightsR
         skipped=tuple(name for name in tensors if name not in fitting),
         missing=tuple(name for name in own if name not in fitting and not _is_counter(name)),
     )
+
+
+def _is_same_kind(one: Tensor, other: Tensor) -> bool:
+    """Tell floats from the integers of a quantized network."""
+    return one.is_floating_point() == other.is_floating_point()
 
 
 def _is_counter(name: str) -> bool:

@@ -19,6 +19,7 @@ from models.errors import (
 )
 from models.runtimes import RuntimeName
 
+ALIAS = re.compile(NAME_PATTERN)
 REFERENCE = re.compile(rf"(?P<name>{NAME_PATTERN})(?:@(?P<version>[1-9][0-9]{{0,8}}))?")
 
 State = Literal["not_loaded", "loading", "ready", "failed"]
@@ -136,12 +137,19 @@ class ModelRegistry:
 
     @property
     def problems(self) -> dict[str, str]:
-        """Why the registry is not ready, by requested reference; empty when it is."""
-        return {
+        """Why the registry is not ready, by requested reference or alias; empty when it is."""
+        names = {entry.name for entry in self.entries}
+        hidden = {
+            alias: "a model of this name is installed, which the alias would hide"
+            for alias in self.aliases
+            if alias in names
+        }
+        failed = {
             reference: entry.reason if entry else "not installed"
             for reference in self.requested
             if (entry := self._find(reference)) is None or entry.state != "ready"
         }
+        return hidden | failed
 
     def _requested_entries(self) -> list[RegistryEntry]:
         found = [self._find(reference) for reference in self.requested]

@@ -45,12 +45,15 @@ def _run_stages(options: argparse.Namespace) -> None:
     recipe = read_recipe(options.recipe, seed=options.seed, split=options.split)
     torch.set_num_threads(recipe.num_threads)
     workspace = Workspace(recipe)
-    for name in _stages_up_to(options.until) if options.stage == "pipeline" else (options.stage,):
+    for name in _pipeline(options) if options.stage == "pipeline" else (options.stage,):
         console.print(f"== {name}")
         STAGES[name][0](workspace)
 
 
-def _stages_up_to(last: str) -> tuple[str, ...]:
+def _pipeline(options: argparse.Namespace) -> tuple[str, ...]:
+    """Return the stages to run; another seed or split than the recipe's is not published."""
+    is_variant = options.seed is not None or options.split is not None
+    last = options.until or ("evaluate" if is_variant else "export")
     names = tuple(STAGES)
     return names[: names.index(last) + 1]
 
@@ -79,7 +82,11 @@ def _parser() -> argparse.ArgumentParser:
     for name, (_, text) in STAGES.items():
         _add_stage(commands, name, text)
     pipeline = _add_stage(commands, "pipeline", "every stage in order")
-    pipeline.add_argument("--until", choices=STAGES, default="export", help="the last stage to run")
+    pipeline.add_argument(
+        "--until",
+        choices=STAGES,
+        help="the last stage to run; export, or with --seed or --split evaluate",
+    )
     data = commands.choices["data"]
     data.set_defaults(run=_run_data)
     data.add_argument("--preview", type=Path, help="only draw a contact sheet, a PNG file")

@@ -41,7 +41,7 @@ def write_stage_folder(workspace: Workspace, stage: Stage) -> Path:
         write_weights(folder / WEIGHTS_FILE, student.state_dict())
         export_fp32(student, folder / ONNX_FILE, spec=workspace.recipe.spec)
     else:
-        tensors = read_weights(workspace.path(f"{stage}.safetensors"))
+        tensors = read_weights(workspace.result(f"{stage}.safetensors", of="quantize"))
         write_weights(folder / WEIGHTS_FILE, tensors)
         _export_int8(tensors, folder / ONNX_FILE, workspace.recipe)
     parent = "distilled@1" if stage in QUANTIZED_STAGES else None

@@ -14,6 +14,8 @@ from training.data.augment import AugmentConfig
 from training.data.synthetic import SyntheticConfig
 from training.engine import FitConfig
 
+Precision = Literal["32-true", "bf16-mixed"]
+
 
 class RecipeError(DriverActivityError):
     """A recipe file is missing, malformed, or asks for something that does not exist."""
@@ -199,7 +201,8 @@ class Recipe(Section):
         device: Where networks are trained: `cpu` or `cuda`.
         num_devices: Processes that train together, each on a GPU of its own or on its share of the
             processor; every batch size must be a multiple of it.
-        precision: `32-true`, or what Fabric calls mixed precision.
+        precision: `32-true`, or `bf16-mixed` for teacher and float students; quantization-aware
+            training stays at 32 bits, where its ranges are exact.
         run_dir: Folder below which runs are kept, as `<name>/<variant>`.
         labels: Activities in the order of the logits.
     """
@@ -209,7 +212,7 @@ class Recipe(Section):
     num_threads: int = Field(default=2, ge=1)
     device: Literal["cpu", "cuda"] = "cpu"
     num_devices: int = Field(default=1, ge=1)
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    precision: Precision = "32-true"
     run_dir: Path = Path("runs")
     labels: tuple[str, ...] = DRIVE_AND_ACT_LABELS
     spec: ClipSpec
@@ -263,5 +266,5 @@ def read_recipe(path: Path, *, seed: int | None = None, split: int | None = None
         if split is not None:
             values.setdefault("data", {})["split"] = split
         return Recipe.model_validate(values)
-    except (OSError, tomllib.TOMLDecodeError, ValidationError) as exc:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as exc:
         raise RecipeError(f"{path}: {exc}") from exc

@@ -29,14 +29,20 @@ def train_students(workspace: Workspace) -> None:
     """Train both students, unless that was done before."""
     recipe = workspace.recipe
     fit = recipe.student.fit
+    teacher_logits_VNK = cache_teacher_logits(workspace)
     _train(workspace, "scratch", label_loss(recipe, fit), None)
-    _train(workspace, "distilled", soft_label_loss(recipe, fit), cache_teacher_logits(workspace))
+    _train(workspace, "distilled", soft_label_loss(recipe, fit), teacher_logits_VNK)
 
 
 def load_student(workspace: Workspace, student: Student) -> MobileNet3D:
-    """Return a trained student in evaluation mode."""
+    """Return a trained student in evaluation mode.
+
+    Raises:
+        StageMissingError: If it was not trained.
+    """
     network = build_student(workspace.recipe)
-    load_strictly(network, read_weights(workspace.path(f"{student}.safetensors")))
+    path = workspace.result(f"{student}.safetensors", of="distill")
+    load_strictly(network, read_weights(path))
     return network.to(workspace.recipe.device).eval()
 
 
@@ -86,6 +92,7 @@ def _train(
         loss,
         workspace.recipe.student.fit,
         workspace=workspace,
+        precision=workspace.recipe.precision,
         validation=Validation(network, workspace, student),
         teacher_logits_VNK=teacher_logits_VNK,
     )

@@ -20,9 +20,13 @@ class SyncedBatchNorm3d(nn.BatchNorm3d):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the normalized batch."""
+        """Return the normalized batch; in training float32, whatever the precision around it."""
         if not self.training:
             return super().forward(x)
+        with torch.autocast(x.device.type, enabled=False):
+            return self._normalize(x.float())
+
+    def _normalize(self, x: Tensor) -> Tensor:
         num_values = x.numel() // x.shape[1] * dist.get_world_size()
         mean_C = _sum_over_processes(x.sum(BATCH_AXES)) / num_values
         centered = x - _spread(mean_C)

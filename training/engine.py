@@ -220,11 +220,13 @@ def make_optimizer(
         milestones = [num_steps // 4, num_steps // 2]
         return optimizer, MultiStepLR(optimizer, milestones=milestones, gamma=SGD_STEP_RATIO)
     optimizer = AdamW(groups, lr=config.learning_rate)
+    # The cycle needs two steps, and a rise that takes more than one.
+    total_steps = max(2, num_steps)
     schedule = OneCycleLR(
         optimizer,
         max_lr=config.learning_rate,
-        total_steps=num_steps,
-        pct_start=config.warmup_ratio,
+        total_steps=total_steps,
+        pct_start=max(config.warmup_ratio, 1.5 / total_steps),
     )
     return optimizer, schedule
 

@@ -26,7 +26,7 @@ from training.metrics import agreement, calibration_error, count_confusions, mea
 from training.plots import draw_confusions
 from training.progress import report, show_progress
 from training.teacher import load_teacher
-from training.workspace import StageMissingError, Workspace
+from training.workspace import Workspace
 
 RESULTS = "evaluation.json"
 ANSWERS = "answers.npz"
@@ -81,9 +81,7 @@ def read_results(workspace: Workspace) -> dict[str, Any]:
     Raises:
         StageMissingError: If it has not run.
     """
-    path = workspace.path(RESULTS)
-    if not path.is_file():
-        raise StageMissingError(f"{path} is missing: run the stage evaluate first")
+    path = workspace.result(RESULTS, of="evaluate")
     results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return results
 

@@ -12,6 +12,7 @@ from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from numpy.typing import NDArray
 from torch import nn
 
+from training.config import Precision, RecipeError
 from training.engine import Fit, FitConfig, Loss, read_state
 from training.inference import measure_network
 from training.progress import report, show_progress
@@ -51,6 +52,7 @@ def fit_network(
     *,
     workspace: Workspace,
     validation: Validation,
+    precision: Precision,
     teacher_logits_VNK: NDArray[np.float32] | None = None,
 ) -> None:
     """Train a network in place, going on where an interrupted call stopped.
@@ -59,18 +61,13 @@ def fit_network(
         network: What is trained.
         loss: What to minimize.
         config: How to train.
-        workspace: The run, whose recipe names devices and precision.
+        workspace: The run, whose recipe names the devices.
         validation: What is done between epochs; knows the network.
+        precision: What the network computes in.
         teacher_logits_VNK: The teacher's answers for views 0 to V - 1 of each training clip.
     """
-    recipe = workspace.recipe
-    fabric = Fabric(
-        accelerator=recipe.device,
-        devices=recipe.num_devices,
-        strategy="ddp_spawn" if recipe.num_devices > 1 else "auto",
-        precision=recipe.precision,
-        loggers=TensorBoardLogger(workspace.path("tensorboard"), name=validation.stage, version=""),
-    )
+    _ = workspace.training_clips, workspace.val_clips  # decoded once, before there are processes
+    fabric = _make_fabric(workspace, validation.stage, precision)
     fabric.launch(
         partial(
             _fit,
@@ -83,6 +80,20 @@ def fit_network(
     )
     state = read_state(_state_path(workspace, validation), device=torch.device("cpu"))
     network.load_state_dict(state["network"])
+
+
+def _make_fabric(workspace: Workspace, stage: str, precision: Precision) -> Fabric:
+    recipe = workspace.recipe
+    try:
+        return Fabric(
+            accelerator=recipe.device,
+            devices=recipe.num_devices,
+            strategy="ddp_spawn" if recipe.num_devices > 1 else "auto",
+            precision=precision,
+            loggers=TensorBoardLogger(workspace.path("tensorboard"), name=stage, version=""),
+        )
+    except RuntimeError as exc:
+        raise RecipeError(f"cannot train on {recipe.num_devices} {recipe.device}: {exc}") from exc
 
 
 def _fit(

@@ -61,7 +61,8 @@ def relation_loss(
         temperature: Softening factor, > 0; the result is scaled by its square.
 
     Returns:
-        Scalar tensor: the sum of both distances, each 0 to 2 times the factor.
+        Scalar tensor: the sum of both distances, each 0 to 2 times the factor. Where several
+        processes train, each compares the clips of its own share.
     """
     student_BK = (student_logits_BK / temperature).softmax(dim=1)
     teacher_BK = (teacher_logits_BK.detach() / temperature).softmax(dim=1)

@@ -34,6 +34,7 @@ def train_teacher(workspace: Workspace) -> None:
             LabelLoss(label_smoothing=workspace.recipe.teacher.fit.label_smoothing),
             workspace.recipe.teacher.fit,
             workspace=workspace,
+            precision=workspace.recipe.precision,
             validation=Validation(teacher, workspace, "teacher"),
         )
         write_weights(workspace.path(WEIGHTS), teacher.state_dict())
@@ -41,9 +42,13 @@ def train_teacher(workspace: Workspace) -> None:
 
 
 def load_teacher(workspace: Workspace) -> I3D:
-    """Return the trained teacher in evaluation mode."""
+    """Return the trained teacher in evaluation mode.
+
+    Raises:
+        StageMissingError: If it was not trained.
+    """
     teacher = build_teacher(workspace.recipe)
-    load_strictly(teacher, read_weights(workspace.path(WEIGHTS)))
+    load_strictly(teacher, read_weights(workspace.result(WEIGHTS, of="teacher")))
     return teacher.to(workspace.recipe.device).eval()
 
 
@@ -53,26 +58,24 @@ def cache_teacher_logits(workspace: Workspace) -> NDArray[np.float32]:
     They are computed once; views that an interrupted call finished are not computed again.
 
     Raises:
-        DataError: If they are of other clips than the training split has now.
+        DataError: If there are logits for other clips than the training split has now.
+        StageMissingError: If the teacher was not trained.
     """
     views = workspace.views()
+    fingerprint = workspace.training_clips.fingerprint
     paths = [
-        workspace.path(f"teacher_logits.{view}.npy")
+        workspace.path(f"teacher_logits.{fingerprint}.{view}.npy")
         for view in range(workspace.recipe.teacher.num_views)
     ]
+    if not set(workspace.folder.glob("teacher_logits.*.npy")) <= set(paths):
+        raise DataError(f"{workspace.folder} has a teacher's logits for other data: remove it")
     missing = [view for view, path in enumerate(paths) if not path.is_file()]
     teacher = load_teacher(workspace) if missing else None
     for view in missing:
         assert teacher is not None
         logits_NK = _answer_view(teacher, views, view, device=workspace.recipe.device)
         _save(paths[view], logits_NK)
-    logits_VNK = np.stack([np.load(path) for path in paths])
-    if logits_VNK.shape[1] != len(views):
-        raise DataError(
-            f"{paths[0]} answers {logits_VNK.shape[1]} clips, the training split has {len(views)}: "
-            "the data changed, remove the run"
-        )
-    return logits_VNK
+    return np.stack([np.load(path) for path in paths])
 
 
 def _save(path: Path, logits_NK: NDArray[np.float32]) -> None:

@@ -23,7 +23,7 @@ from training.config import (
 )
 from training.data.cache import DecodedClips, decode_examples
 from training.data.drive_and_act import read_drive_and_act
-from training.data.examples import Example, Split, check_examples
+from training.data.examples import DataError, Example, Split, check_examples
 from training.data.image_sequences import read_image_sequences
 from training.data.manifest import read_manifest
 from training.data.synthetic import VIEW
@@ -32,9 +32,7 @@ from training.progress import console, show_progress
 
 RECIPE_FILE = "recipe.json"
 INDECISIVE: Any = {
-    **dict.fromkeys(
-        ("export", "run_dir", "num_threads", "device", "num_devices", "precision"), True
-    ),
+    **dict.fromkeys(("export", "run_dir", "num_threads", "device"), True),
     "data": {"generator": {"num_workers"}},
 }
 """Keys of a recipe that do not change what its run makes."""
@@ -67,6 +65,17 @@ class Workspace:
     def path(self, name: str) -> Path:
         """Return the path of a file of the run."""
         return self.folder / name
+
+    def result(self, name: str, *, of: str) -> Path:
+        """Return the path of a file that an earlier stage left.
+
+        Raises:
+            StageMissingError: If it is not there.
+        """
+        path = self.path(name)
+        if not path.is_file():
+            raise StageMissingError(f"{path} is missing: run the stage {of} first")
+        return path
 
     @cached_property
     def examples(self) -> list[Example]:
@@ -122,7 +131,9 @@ class Workspace:
                 progress=progress,
             )
         for name, reason in clips.failures.items():
-            console.print(f"left out {name}: {reason}")
+            console.print(f"left out {name}: {reason}", markup=False)
+        if not clips.examples:
+            raise DataError(f"no clip of the {split} split can be decoded")
         return clips
 
     def _check_recipe(self) -> None:

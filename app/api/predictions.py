@@ -33,8 +33,9 @@ async def predict_video(
 ) -> PredictionAnswer:
     """Answer a video: multipart field `clip`, or its bare bytes as the body.
 
-    A video longer than one window is answered as a list of windows. One that ends before its
-    window does is padded by repeating its last frame, and `num_padded_frames` says how often.
+    A video longer than one window is answered as a list of windows; a later window is answered
+    if the video covers half of it or more. What a window lacks at its end is filled by repeating
+    the last frame, and `num_padded_frames` says how often.
     """
     return await _predict(request, service, query, record, kinds=VIDEO_KINDS)
 

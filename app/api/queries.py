@@ -12,7 +12,7 @@ Reference = Annotated[str, Field(min_length=1, max_length=80)]
 FrameRate = Annotated[
     float | None,
     Field(
-        gt=0,
+        ge=0.01,
         le=1000,
         description="Rate of images or of an array of frames; without it they are taken to fill "
         "one window.",

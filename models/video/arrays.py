@@ -58,7 +58,9 @@ def _read_shape(file: BinaryIO, limits: DecodeLimits) -> tuple[int, ...]:
         read_header = HEADER_READERS[version]
         shape, is_fortran_order, dtype = read_header(file, max_header_size=MAX_HEADER_BYTES)
     except (ValueError, KeyError, TypeError, SyntaxError, TokenError) as exc:
-        raise InvalidFramesError(f"not an npy file of version 1 or 2: {exc}") from exc
+        raise InvalidFramesError(
+            f"not an npy file of version 1 or 2 with a header of at most {MAX_HEADER_BYTES} bytes"
+        ) from exc
     if dtype != np.uint8:
         raise InvalidFramesError(f"npy dtype is {dtype}, needs uint8")
     if is_fortran_order:
@@ -68,10 +70,15 @@ def _read_shape(file: BinaryIO, limits: DecodeLimits) -> tuple[int, ...]:
 
 
 def _check_shape(shape: tuple[int, ...], limits: DecodeLimits) -> None:
-    if len(shape) not in (4, 5) or shape[-1] != 3 or not all(size > 0 for size in shape):
+    if len(shape) not in (4, 5) or shape[-1] != 3 or not all(_is_size(n) for n in shape):
         raise InvalidFramesError(f"npy shape is {shape}, needs (T,H,W,3) or (N,T,H,W,3)")
     num_clips = shape[0] if len(shape) == 5 else 1
     num_frames, height_px, width_px = shape[-4:-1]
     limits.check("max_windows", num_clips)
     limits.check_batch((num_clips * num_frames, height_px, width_px))
     limits.check_min_frames(num_frames)
+
+
+def _is_size(value: object) -> bool:
+    """Tell a positive integer; headers may hold anything that Python writes, such as True."""
+    return type(value) is int and value > 0

@@ -9,8 +9,8 @@ What is done about a file's peculiarities:
   and formats, codecs and protocols are on allow-lists: a file cannot make FFmpeg open another one.
 - Times are the frames' timestamps, counted from the first frame. A frame without one is shown a
   frame period after the one before. Durations that headers state only serve to refuse early.
-- Damage that FFmpeg reports (a decode error, a frame marked corrupt) refuses the video, wherever in
-  the part that is decoded it lies. A file that merely ends early is a shorter video.
+- Damage that FFmpeg reports (a packet or a frame marked corrupt, a decode error) refuses the video.
+  In a frame that nothing needs it is not noticed. A file that merely ends early is a shorter video.
 - Rotation metadata is applied in quarter turns; mirroring and sample aspect ratio are not.
 
 Tensor suffixes: N windows or clips, T frames, H height, W width; the last axis of 3 is RGB.
@@ -53,6 +53,9 @@ SEEK_MARGINS_S = (0.0, 1.0, 10.0, math.inf)
 # Where FFmpeg's "non-reference" means that no frame of any kind is predicted from it. HEVC's means
 # it only within a temporal layer (ITU-T H.265, 3.153: sub-layer non-reference picture).
 SKIPPABLE_CODECS = frozenset({"h264", "mpeg1video", "mpeg2video", "mpeg4"})
+
+# JPEG pictures that are damaged come out all the same, unless any fault is an error.
+DECODER_OPTIONS = {"mjpeg": {"err_detect": "explode"}}
 
 AnyFrame = av.VideoFrame | SkippedFrame
 
@@ -119,9 +122,10 @@ def _read(
         limits.check_size(stream.width, stream.height)
         if start_s == 0 and stop_s == math.inf and _demuxer(container) in INDEXED_FORMATS:
             limits.check("max_frames", stream.frames)
-            limits.check("max_duration_s", (container.duration or 0) / av.time_base)
-        configure(stream.codec_context, limits, num_threads=num_threads)
+            limits.check("max_duration_s", _stated_duration_s(container, stream))
         codec = stream.codec_context.codec.canonical_name
+        options = DECODER_OPTIONS.get(codec, {})
+        configure(stream.codec_context, limits, num_threads=num_threads, **options)
         can_skip = may_skip and codec in SKIPPABLE_CODECS
         selection = Selection(grid, start_s=start_s, stop_s=stop_s) if can_skip else None
         shown = _shown_from(container, stream, start_s=start_s, selection=selection)
@@ -159,6 +163,13 @@ def _video_stream(container: InputContainer) -> av.VideoStream:
     if codec not in VIDEO_CODECS.split(","):
         raise UnsupportedMediaError(f"codec is {codec}, accepted are {VIDEO_CODECS}")
     return stream
+
+
+def _stated_duration_s(container: InputContainer, stream: av.VideoStream) -> float:
+    """Return the length that headers state, 0 if none does; sound may be longer than pictures."""
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    return (container.duration or 0) / av.time_base
 
 
 def _shown_from(
@@ -235,6 +246,9 @@ def _decoded(
 ) -> Iterator[av.VideoFrame]:
     """Yield what the decoder gives, and put the times that it may leave out on the heap."""
     for announced in look_ahead(container.demux(stream)):
+        if announced.packet.is_corrupt:
+            place = "" if announced.start_s is None else f" at {announced.start_s:.3f} s"
+            raise UndecodableMediaError(f"a packet{place} is damaged or cut short")
         is_needed = selection is None or selection.needs(announced)
         stream.codec_context.skip_frame = "DEFAULT" if is_needed else "NONREF"
         if not is_needed and announced.packet.pts is not None:

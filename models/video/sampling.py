@@ -69,6 +69,8 @@ class SampleGrid:
 
     def is_sampled(self, shown_from_s: float, shown_until_s: float) -> bool:
         """Say whether some window samples a frame that is shown in this half-open range."""
+        if shown_until_s - shown_from_s > self.window_s + self.stride_s:
+            return True  # a whole window lies in it; and however long it is, it costs nothing
         first = max(0, math.floor((shown_from_s - self.window_s) / self.stride_s))
         stop = math.ceil(shown_until_s / self.stride_s) + 1
         instants = self._instants_s(first, stop)

@@ -33,7 +33,7 @@ def test_gate_refuses_whom_the_queue_does_not_hold() -> None:
         async with gate.enter():
             waiting = asyncio.create_task(gate.acquire())
             await asyncio.sleep(0)
-            with pytest.raises(QueueFullError, match="the decode queue is full, 1 requests may"):
+            with pytest.raises(QueueFullError, match="decode is full: 2 requests may be at work"):
                 await gate.acquire()
             num_waiting = gate.num_waiting
         await waiting

@@ -103,7 +103,7 @@ def test_pool_keeps_the_place_of_an_abandoned_call_until_its_thread_is_done() ->
         pool, is_released = InferencePool(num_workers=1, max_waiting=0), threading.Event()
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(pool.run(is_released.wait, on_start=lambda: None), 0.01)
-        with pytest.raises(QueueFullError, match="the inference queue is full"):
+        with pytest.raises(QueueFullError, match="inference is full"):
             await pool.run(lambda: "too early", on_start=lambda: None)
         is_released.set()
         await asyncio.sleep(0.1)

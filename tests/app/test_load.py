@@ -177,7 +177,7 @@ def test_client_that_goes_away_while_it_uploads_leaves_nothing(
     [
         (DecodeWorkerDiedError("the decoder ended with exit code -11"), 422, "decoder_crashed"),
         (DecodeTimeoutError(5), 504, "decode_timeout"),
-        (QueueFullError("decode", 3), 503, "queue_full"),
+        (QueueFullError("decode", 1, 3), 503, "queue_full"),
     ],
 )
 def test_failure_of_a_worker_costs_one_request(

@@ -20,6 +20,13 @@ def test_requests_that_name_no_model_get_the_first_one() -> None:
     assert settings.all_aliases == {"default": "a", "beta": "b"}
 
 
+@pytest.mark.parametrize(("model", "target"), [("a", "a@1"), ("a@1", "a"), ("a@1", "a@1")])
+def test_alias_may_name_the_version_of_a_model_that_is_loaded(model: str, target: str) -> None:
+    settings = parse_settings(["--models", model, "--aliases", f"beta={target}"])
+
+    assert settings.aliases == {"beta": target}
+
+
 def test_threads_of_the_defaults_fit_the_cores() -> None:
     settings = Settings(cores=5, threads_per_inference=2)
 
@@ -91,7 +98,10 @@ def test_wrong_value_ends_with_status_2_and_names_flag_and_variable(
         (["--cores", "2", "--decode-workers", "3"], "3 decode workers and 2 inference threads"),
         (["--cores", "2", "--threads-per-inference", "3"], "do not fit 2 cores"),
         (["--models", "Not A Model"], "'Not A Model' is not a model"),
-        (["--aliases", "default"], "'' is not a model"),
+        (["--aliases", "default"], "'default' is not of the form alias=model"),
+        (["--models", "a,b", "--aliases", "a=b"], "alias 'a' is not a name, or is that of a model"),
+        (["--models", "a", "--aliases", "b@1=a"], "alias 'b@1' is not a name"),
+        (["--models", "a@1", "--aliases", "b=a@2"], "leads to 'a@2', which is not loaded"),
         (["--models", "a", "--aliases", "default=b"], "leads to 'b', which is not loaded"),
         (["--models", ","], "at least 1 item"),
         (["--unknown", "1"], "unrecognized arguments"),

@@ -93,3 +93,8 @@ def test_matching_tensors_are_taken_and_the_others_reported() -> None:
 def test_weights_of_another_network_are_refused() -> None:
     with pytest.raises(WeightsError, match="none of 1 tensors fits"):
         load_matching(nn.Linear(3, 2), {"conv.weight": torch.ones(2, 3)})
+
+
+def test_integers_of_a_quantized_network_are_not_taken_for_floats() -> None:
+    with pytest.raises(WeightsError, match="none of 1 tensors fits"):
+        load_matching(nn.Linear(3, 2), {"weight": torch.ones(2, 3, dtype=torch.int8)})

@@ -49,6 +49,23 @@ def rewrite_card(folder: Path, **changes: object) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
 
+def test_alias_that_would_hide_an_installed_model_leaves_the_registry_not_ready(
+    tiny_root: Path,
+) -> None:
+    registry = ModelRegistry(
+        tiny_root,
+        requested=("tiny-fp32",),
+        aliases={"other-fp32": "tiny-fp32"},
+        runtime_name="openvino",
+        num_threads=1,
+    )
+    registry.load()
+
+    assert registry.problems == {
+        "other-fp32": "a model of this name is installed, which the alias would hide"
+    }
+
+
 @pytest.mark.parametrize(
     ("reference", "resolved"),
     [

@@ -51,7 +51,7 @@ def test_unknown_key_is_refused(tmp_path: Path, old: str, new: str) -> None:
         ("num_train_people = 2", "num_train_people = -1"),
         ("seed = 1", 'seed = 1\nlabels = ["eating", "eating"]'),
         ("seed = 1", "seed = 1\nnum_devices = 3"),
-        ("seed = 1", 'seed = 1\nprecision = "8-bit"'),
+        ("seed = 1", 'seed = 1\nprecision = "16-mixed"'),
     ],
 )
 def test_value_that_is_not_accepted_is_refused(tmp_path: Path, old: str, new: str) -> None:

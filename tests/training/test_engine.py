@@ -127,6 +127,25 @@ def test_two_processes_end_with_the_weights_of_one(tmp_path: Path) -> None:
     )
 
 
+def test_two_processes_train_in_mixed_precision(tmp_path: Path) -> None:
+    fabric = Fabric(accelerator="cpu", devices=2, strategy="ddp_spawn", precision="bf16-mixed")
+
+    history = fabric.launch(partial(fit_without_dropout, state_path=tmp_path / "fit.state"))
+
+    assert history[-1]["loss"] < history[0]["loss"]
+
+
+@pytest.mark.parametrize("num_steps", [1, 2, 5])
+def test_cycle_of_very_few_steps_can_be_stepped(num_steps: int) -> None:
+    optimizer, schedule = make_optimizer(TinyNetwork(), CONFIG, num_steps=num_steps)
+
+    for _ in range(num_steps):
+        optimizer.step()
+        schedule.step()
+
+    assert 0 < schedule.get_last_lr()[0] <= CONFIG.learning_rate
+
+
 def test_history_keeps_what_the_hooks_measured(tmp_path: Path) -> None:
     fit = make_fit(tmp_path / "fit.state")
 

@@ -1,5 +1,6 @@
 """What stages say of each other's results."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -7,13 +8,15 @@ import pytest
 
 from models.spec import ClipSpec
 from tests.media import barcode_frames, write_video
-from training.config import ManifestData, Recipe, read_recipe
+from training.config import ManifestData, Recipe, RecipeError, read_recipe
 from training.data.examples import SPLITS, DataError
 from training.data.manifest import COLUMNS
-from training.distill import soft_label_loss
+from training.distill import soft_label_loss, train_students
+from training.evaluate import evaluate_models
 from training.export import export_models
 from training.losses import SoftLabelLoss
-from training.teacher import cache_teacher_logits
+from training.quantize import quantize_student
+from training.teacher import cache_teacher_logits, train_teacher
 from training.workspace import StageMissingError, Workspace
 
 SMOKE = Path(__file__).resolve().parents[2] / "training" / "recipes" / "smoke.toml"
@@ -39,19 +42,48 @@ def test_export_before_evaluation_says_what_is_missing(recipe: Recipe) -> None:
         export_models(Workspace(recipe))
 
 
+@pytest.mark.parametrize(
+    ("stage", "missing"),
+    [
+        (train_students, "teacher.safetensors is missing: run the stage teacher first"),
+        (quantize_student, "distilled.safetensors is missing: run the stage distill first"),
+        (evaluate_models, "teacher.safetensors is missing: run the stage teacher first"),
+    ],
+)
+def test_stage_out_of_order_says_what_to_run_first(
+    recipe: Recipe, stage: Callable[[Workspace], None], missing: str
+) -> None:
+    with pytest.raises(StageMissingError, match=missing):
+        stage(Workspace(recipe))
+
+
+def test_split_without_a_clip_that_can_be_decoded_is_refused(recipe: Recipe) -> None:
+    assert isinstance(recipe.data, ManifestData)
+    (recipe.data.manifest.parent / "a.mp4").write_bytes(b"not a video")
+
+    with pytest.raises(DataError, match="no clip of the val split can be decoded"):
+        _ = Workspace(recipe).val_clips
+
+
+def test_training_on_a_gpu_that_is_not_there_is_refused(recipe: Recipe) -> None:
+    with pytest.raises(RecipeError, match="cannot train on 1 cuda"):
+        train_teacher(Workspace(recipe.model_copy(update={"device": "cuda"})))
+
+
 def test_teacher_logits_of_other_clips_are_refused(recipe: Recipe) -> None:
     workspace = Workspace(recipe)
-    for view in range(recipe.teacher.num_views):
-        np.save(workspace.path(f"teacher_logits.{view}.npy"), np.zeros((2, 34), np.float32))
+    np.save(workspace.path("teacher_logits.0123456789abcdef.0.npy"), np.zeros((1, 34), np.float32))
 
-    with pytest.raises(DataError, match="answers 2 clips, the training split has 1"):
+    with pytest.raises(DataError, match="has a teacher's logits for other data: remove it"):
         cache_teacher_logits(workspace)
 
 
 def test_teacher_logits_are_read_and_not_computed_again(recipe: Recipe) -> None:
     workspace = Workspace(recipe)
+    data = workspace.training_clips.fingerprint
     for view in range(recipe.teacher.num_views):
-        np.save(workspace.path(f"teacher_logits.{view}.npy"), np.full((1, 34), view, np.float32))
+        path = workspace.path(f"teacher_logits.{data}.{view}.npy")
+        np.save(path, np.full((1, 34), view, np.float32))
 
     logits_VNK = cache_teacher_logits(workspace)  # there is no teacher who could answer
 

@@ -6,6 +6,7 @@ Tensor legend: N clips, T frames, H W pixels, C channels.
 import hashlib
 import json
 import multiprocessing
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
@@ -29,11 +30,13 @@ class DecodedClips:
     """Examples whose first window could be decoded, and those whose could not.
 
     Attributes:
+        fingerprint: Tells them from the clips of other examples, files or specs.
         examples: The N usable examples.
         clips_NTHWC: Their clips, uint8, mapped from disk.
         failures: Why an example is not among them, by what its media is called.
     """
 
+    fingerprint: str
     examples: tuple[Example, ...]
     clips_NTHWC: NDArray[np.uint8]
     failures: dict[str, str]
@@ -59,18 +62,20 @@ def decode_examples(
         num_workers: Processes that decode.
         progress: Called with the number of clips done and the number of all.
     """
-    stem = folder / _fingerprint(examples, spec)
-    clips_path, failures_path = stem.with_suffix(".npy"), stem.with_suffix(".json")
+    fingerprint = _fingerprint(examples, spec)
+    clips_path, failures_path = folder / f"{fingerprint}.npy", folder / f"{fingerprint}.json"
     if not failures_path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
         failures = _decode_all(examples, spec, clips_path, num_workers, progress)
-        partial = failures_path.with_suffix(".partial")
+        partial = failures_path.with_suffix(f".{os.getpid()}.partial")
         partial.write_text(json.dumps(failures, indent=2), encoding="utf-8")
         partial.replace(failures_path)
     failures = json.loads(failures_path.read_text(encoding="utf-8"))
     usable = tuple(example for example in examples if str(example.media) not in failures)
     clips_NTHWC = np.load(clips_path, mmap_mode="r")[: len(usable)]
-    return DecodedClips(examples=usable, clips_NTHWC=clips_NTHWC, failures=failures)
+    return DecodedClips(
+        fingerprint=fingerprint, examples=usable, clips_NTHWC=clips_NTHWC, failures=failures
+    )
 
 
 def decode_example(example: Example, spec: ClipSpec) -> NDArray[np.uint8] | MediaError:
@@ -93,8 +98,9 @@ def _decode_all(
     progress: Progress,
 ) -> dict[str, str]:
     failures: dict[str, str] = {}
+    partial_path = clips_path.with_suffix(f".{os.getpid()}.partial")  # nobody else's
     clips_NTHWC = np.lib.format.open_memmap(
-        clips_path, mode="w+", dtype=np.uint8, shape=(len(examples), *spec.clip_shape)
+        partial_path, mode="w+", dtype=np.uint8, shape=(len(examples), *spec.clip_shape)
     )
     num_usable = 0
     clips = in_processes(partial(decode_example, spec=spec), examples, num_workers=num_workers)
@@ -106,6 +112,7 @@ def _decode_all(
             num_usable += 1
         progress(done, len(examples))
     clips_NTHWC.flush()
+    partial_path.replace(clips_path)
     return failures
 
 

@@ -29,7 +29,14 @@ def read_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
     """
     if not path.is_file():
         raise DataError(f"{path} is missing")
-    with path.open(newline="", encoding="utf-8") as file:
+    try:
+        yield from _read(path, columns)
+    except (UnicodeDecodeError, csv.Error) as exc:
+        raise DataError(f"{path} is not a CSV file in UTF-8: {exc}") from exc
+
+
+def _read(path: Path, columns: Sequence[str]) -> Iterator[Row]:
+    with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
         if list(reader.fieldnames or ()) != list(columns):
             raise DataError(f"{path}: columns are {reader.fieldnames}, must be {list(columns)}")

@@ -76,6 +76,18 @@ def test_video_that_changed_is_decoded_again(video: Path) -> None:
     assert np.array_equal(clips.clips_NTHWC[0], read_windows(video, SPEC).windows_NTHWC[0])
 
 
+def test_clips_that_another_process_has_mapped_stay_as_they_are(video: Path) -> None:
+    folder = video.parent / "clips"
+    mapped = decode([make_example(video)], folder)
+    inode = (folder / f"{mapped.fingerprint}.npy").stat().st_ino
+    (folder / f"{mapped.fingerprint}.json").unlink()
+
+    again = decode([make_example(video)], folder)
+
+    assert (folder / f"{mapped.fingerprint}.npy").stat().st_ino != inode
+    assert np.array_equal(mapped.clips_NTHWC, again.clips_NTHWC)
+
+
 def test_missing_video_is_reported_and_never_replaced(video: Path) -> None:
     missing = make_example(video.with_name("none.mp4"))
 

@@ -156,6 +156,23 @@ def test_malformed_manifest_row_is_named_by_its_line(tmp_path: Path, row: str) -
         read_manifest(manifest)
 
 
+def test_manifest_that_a_spreadsheet_marked_as_utf8_is_read(tmp_path: Path) -> None:
+    manifest = tmp_path / "clips.csv"
+    text = f"{MANIFEST_HEADER}\na.mp4,,,eating,anna,roof,test\n"
+    manifest.write_text(text, encoding="utf-8-sig")
+
+    assert len(read_manifest(manifest)) == 1
+
+
+def test_manifest_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    manifest = tmp_path / "clips.csv"
+    text = f"{MANIFEST_HEADER}\na.mp4,,,eating,j\xf6rg,roof,test\n"
+    manifest.write_text(text, encoding="latin-1")
+
+    with pytest.raises(DataError, match=r"clips\.csv is not a CSV file in UTF-8"):
+        read_manifest(manifest)
+
+
 def test_missing_manifest_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is missing"):
         read_manifest(tmp_path / "none.csv")
