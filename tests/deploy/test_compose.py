@@ -1,8 +1,10 @@
+import math
 import re
 
 import pytest
 
 from app.settings import ENV_PREFIX, Settings
+from models.spec import ClipSpec
 from tests.deploy.files import (
     COMPOSE,
     read_instructions,
@@ -60,11 +62,14 @@ def test_the_service_writes_to_its_spool_only() -> None:
     assert [entry.split(":")[0] for entry in service["tmpfs"]] == ["/tmp"]
 
 
-def test_the_spool_holds_all_uploads_at_once(settings: Settings) -> None:
+def test_the_spool_holds_all_uploads_and_windows_at_once(settings: Settings) -> None:
     (entry,) = read_services()[SERVICE]["tmpfs"]
     spool_mib = int(re.findall(r"size=(\d+)m", entry)[0])
+    num_lanes = read_services()[SERVICE]["cpus"]
+    windows_bytes = settings.max_windows * math.prod(ClipSpec().clip_shape)
 
-    assert settings.max_uploads * settings.max_upload_bytes <= spool_mib * MIB
+    uploads_bytes = settings.max_uploads * settings.max_upload_bytes
+    assert uploads_bytes + num_lanes * windows_bytes <= spool_mib * MIB
 
 
 def test_every_variable_of_the_service_is_a_setting() -> None:

@@ -125,7 +125,9 @@ def test_mp4_that_lost_its_second_half_says_where_it_stopped(tmp_path: Path) -> 
     path = noisy_video(tmp_path / "v.mp4", container_options={"movflags": "faststart"})
     data = path.read_bytes()
 
-    with pytest.raises(UndecodableMediaError, match=r"a packet at 0\.\d+ s is damaged or cut short"):
+    with pytest.raises(
+        UndecodableMediaError, match=r"a packet at 0\.\d+ s is damaged or cut short"
+    ):
         read_windows(BytesIO(data[: len(data) * 6 // 10]), SPEC)
 
 
