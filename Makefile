@@ -24,16 +24,12 @@ $(VENV)/installed: pyproject.toml constraints.txt
 serve: setup
 	$(BIN)/python -m app
 
-# Training and its renderer are tested in processes of their own: Warp and the loaders of training
-# data crash in a process that has served with OpenVINO before.
 test: setup servers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -m 'not gpu' --ignore=tests/training --cov --cov-report=
-	$(BIN)/pytest -m 'not gpu' tests/training --ignore=tests/training/synthetic --cov --cov-append --cov-report=
-	$(BIN)/pytest -m 'not gpu' tests/training/synthetic --cov --cov-append --cov-report=
+	$(BIN)/pytest -m 'not gpu' --cov --cov-report=
 	$(BIN)/coverage report --include='app/*,models/*' --fail-under=95
 
 # Servers that tests run, installed where that is allowed; where it is not, their tests skip.

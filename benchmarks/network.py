@@ -16,7 +16,7 @@ from models.card import ONNX_FILE, WEIGHTS_FILE, read_card
 from models.classifier import load_classifier
 from models.registry import ModelRegistry
 from models.runtimes import RuntimeName
-from models.runtimes.openvino import compile_settings
+from models.runtimes.openvino import compile_settings, shared_core
 from training.timing import median_ratio, summarize, time_interleaved
 
 NUM_ROUNDS = 15
@@ -67,18 +67,17 @@ def _nncf_call(folder: Path, window_NTHWC: NDArray[np.uint8]) -> Callable[[], ob
     with contextlib.redirect_stdout(io.StringIO()):
         # After the runtime's module, which keeps OpenVINO from reporting its use.
         import nncf
-        import openvino as ov
 
         nncf.set_log_level(logging.ERROR)
         clips = _random_windows(folder, NUM_CALIBRATION_CLIPS)
-        model = ov.Core().read_model(folder / ONNX_FILE)
+        model = shared_core().read_model(folder / ONNX_FILE)
         model.reshape([1, *window_NTHWC.shape[1:]])
         quantized = nncf.quantize(
             model,
             nncf.Dataset([clip_THWC[None] for clip_THWC in clips]),
             subset_size=NUM_CALIBRATION_CLIPS,
         )
-    compiled = ov.Core().compile_model(quantized, "CPU", compile_settings(1))
+    compiled = shared_core().compile_model(quantized, "CPU", compile_settings(1))
     request = compiled.create_infer_request()
     return lambda: request.infer([window_NTHWC], share_inputs=True)
 

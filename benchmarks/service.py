@@ -1,6 +1,5 @@
 """The service as a client sees it: start, answers, memory."""
 
-import multiprocessing
 import os
 import socket
 import statistics
@@ -8,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -71,9 +70,7 @@ def measure_service(folder: Path) -> dict[str, Any]:
 
 def write_clips(folder: Path) -> dict[str, Path]:
     """Write a clip of 3 s, 640x480, H.264, coded in several ways: a synthetic driver, drinking."""
-    # In a fresh process: Warp's kernels crash where OpenVINO's are loaded.
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        frames_THWC = pool.submit(_film_drinking).result()
+    frames_THWC = _film_drinking()
     clips = {name: folder / f"{name}.mp4" for name in CLIPS}
     for name, path in clips.items():
         _encode(path, frames_THWC, options=CLIPS[name])

@@ -5,6 +5,7 @@ Axes: N windows of one video, T frames, H W pixels, C channels (RGB), K classes.
 
 import sys
 import threading
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ class OpenVinoRuntime:
     """
 
     def __init__(self, folder: Path, card: ModelCard, *, num_threads: int) -> None:
-        core = ov.Core()
+        core = shared_core()
         model = _read_model(core, folder / ONNX_FILE)
         _check_fits(model, card)
         # A free batch size would cost int8 networks half of their speed.
@@ -61,6 +62,17 @@ class OpenVinoRuntime:
             self._local.request = self._compiled.create_infer_request()
         request: ov.InferRequest = self._local.request
         return request
+
+
+@cache
+def shared_core() -> ov.Core:
+    """Return the one OpenVINO core of this process, which lives as long as the process.
+
+    On processors with AMX every core of OpenVINO 2026.4 gives its thread a stack for signal
+    handlers, and frees it at its end. When the first of two cores ends before the second, the
+    thread is left with a freed stack, and the next signal with a handler kills the process.
+    """
+    return ov.Core()
 
 
 def _infer_one(request: ov.InferRequest, window_THWC: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -45,12 +45,13 @@ def answer_in_int8(
 
 
 def train(qat: QatMobileNet3D, *, num_steps: int = 4, learning_rate: float = 1e-3) -> list[float]:
-    """Teach the network to tell three brightnesses apart."""
+    """Teach the network, without dropout, to tell three brightnesses apart."""
     torch.manual_seed(0)
-    label_index_N = torch.arange(6) % 3
-    noise = torch.rand(6, *TINY_SPEC.clip_shape) * 64
+    qat.dropout.p = 0.0
+    label_index_N = torch.arange(12) % 3
+    noise = torch.rand(12, *TINY_SPEC.clip_shape) * 64
     windows = (noise + 64 * label_index_N.reshape(-1, 1, 1, 1, 1)).to(torch.uint8)
-    optimizer = torch.optim.SGD(qat.parameters(), lr=learning_rate)
+    optimizer = torch.optim.Adam(qat.parameters(), lr=learning_rate)
     losses = []
     for _ in range(num_steps):
         loss = F.cross_entropy(qat(windows), label_index_N)
@@ -131,9 +132,9 @@ def test_channels_that_normalization_inverts_or_drops_are_converted() -> None:
 
 
 def test_training_brings_the_loss_down() -> None:
-    losses = train(make_calibrated().train(), num_steps=8, learning_rate=1e-2)
+    losses = train(make_calibrated().train(), num_steps=20, learning_rate=3e-3)
 
-    assert losses[-1] < 0.7 * losses[0]
+    assert losses[-1] < 0.3 * losses[0]
 
 
 def test_every_parameter_is_trained() -> None:

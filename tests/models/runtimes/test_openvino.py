@@ -11,6 +11,7 @@ import pytest
 from models.card import ONNX_FILE, ModelCard, read_card
 from models.errors import WeightsError
 from models.runtimes.openvino import OpenVinoRuntime
+from tests.conftest import REPOSITORY_ROOT
 from tests.model_factory import make_windows, write_model_folder
 
 Precision = Literal["fp32", "int8"]
@@ -169,3 +170,32 @@ def test_runtime_starts_without_torch(root: Path) -> None:
     ).stdout
 
     assert printed.strip() == "[]"
+
+
+# Two models that end in the order in which they came, then a signal: see `shared_core`.
+SIGNAL_AFTER_MODELS = """
+import os, signal, sys
+from pathlib import Path
+from models.classifier import load_classifier
+signal.signal(signal.SIGUSR1, lambda *_: print("handled"))
+models = [load_classifier(Path(sys.argv[1]), runtime_name="openvino", num_threads=1)
+          for _ in range(2)]
+while models:
+    del models[0]
+os.kill(os.getpid(), signal.SIGUSR1)
+"""
+
+
+def test_signal_is_handled_after_models_have_ended(tmp_path: Path) -> None:
+    folder = write_model_folder(tmp_path)
+
+    ended = subprocess.run(
+        [sys.executable, "-c", SIGNAL_AFTER_MODELS, str(folder)],
+        cwd=REPOSITORY_ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (ended.returncode, ended.stdout) == (0, "handled\n"), ended.stderr
