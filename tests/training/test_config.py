@@ -2,11 +2,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.training.recipes import SMOKE
 from training.config import Recipe, RecipeError, read_recipe
 from training.workspace import Workspace
 
-RECIPES = Path(__file__).resolve().parents[2] / "training" / "recipes"
-SMOKE = RECIPES / "smoke.toml"
+RECIPES = SMOKE.parent
 
 
 def write_recipe(tmp_path: Path, old: str, new: str) -> Path:

@@ -18,6 +18,7 @@ from models.classifier import load_classifier
 from models.runtimes import RuntimeName
 from models.video.decode import read_windows
 from tests.conftest import REPOSITORY_ROOT
+from tests.training.recipes import SMOKE
 from training.__main__ import main
 from training.config import read_recipe
 from training.data.cache import decode_examples
@@ -25,7 +26,6 @@ from training.data.media import VideoSpan
 from training.workspace import Workspace, read_examples
 
 ROOT = str(REPOSITORY_ROOT)
-SMOKE = REPOSITORY_ROOT / "training" / "recipes" / "smoke.toml"
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.spec import ClipSpec
-from tests.media import barcode_frames, write_video
-from training.config import ManifestData, Recipe, RecipeError, read_recipe
+from tests.training.recipes import write_manifest_recipe
+from training.config import ManifestData, Recipe, RecipeError
 from training.data.examples import SPLITS, DataError
-from training.data.manifest import COLUMNS
 from training.distill import soft_label_loss, train_students
 from training.evaluate import evaluate_models
 from training.export import export_models
@@ -19,22 +17,11 @@ from training.quantize import quantize_student
 from training.teacher import cache_teacher_logits, train_teacher
 from training.workspace import StageMissingError, Workspace
 
-SMOKE = Path(__file__).resolve().parents[2] / "training" / "recipes" / "smoke.toml"
-
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Recipe:
     """A recipe with one video in every split."""
-    write_video(tmp_path / "a.mp4", barcode_frames(4), frame_rate_hz=4)
-    rows = [f"a.mp4,,,drinking,{split},roof,{split}" for split in SPLITS]
-    manifest = tmp_path / "clips.csv"
-    manifest.write_text("\n".join([",".join(COLUMNS), *rows]))
-    changes = {
-        "run_dir": tmp_path / "runs",
-        "data": ManifestData(kind="manifest", manifest=manifest),
-        "spec": ClipSpec(num_frames=2, window_s=1, size_px=16),
-    }
-    return read_recipe(SMOKE).model_copy(update=changes)
+    return write_manifest_recipe(tmp_path, [f"drinking,{split},roof,{split}" for split in SPLITS])
 
 
 def test_export_before_evaluation_says_what_is_missing(recipe: Recipe) -> None:

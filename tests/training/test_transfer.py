@@ -3,29 +3,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.spec import ClipSpec
-from tests.media import barcode_frames, write_video
 from tests.model_factory import TINY_SPEC, write_model_folder
-from training.config import ManifestData, Recipe, read_recipe
+from tests.training.recipes import write_manifest_recipe
+from training.config import Recipe
 from training.data.examples import DataError
-from training.data.manifest import COLUMNS
 from training.transfer import measure_answers, measure_transfer
-
-SMOKE = Path(__file__).resolve().parents[2] / "training" / "recipes" / "smoke.toml"
 
 
 def make_recipe(folder: Path, *, labels: tuple[str, ...]) -> Recipe:
     """Return a recipe whose data is one clip of each label, all of it in the training split."""
-    write_video(folder / "a.mp4", barcode_frames(8), frame_rate_hz=4)
-    rows = [f"a.mp4,,,{label},anna,roof,train" for label in labels]
-    manifest = folder / "clips.csv"
-    manifest.write_text("\n".join([",".join(COLUMNS), *rows]))
-    changes = {
-        "run_dir": folder / "runs",
-        "data": ManifestData(kind="manifest", manifest=manifest),
-        "spec": ClipSpec(num_frames=2, size_px=16),
-    }
-    return read_recipe(SMOKE).model_copy(update=changes)
+    return write_manifest_recipe(folder, [f"{label},anna,roof,train" for label in labels])
 
 
 def test_model_is_measured_on_all_examples_by_its_own_spec(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from models.spec import ClipSpec
-from tests.conftest import REPOSITORY_ROOT
 from tests.media import barcode_frames, encode_image, read_barcodes
+from tests.training.recipes import SMOKE
 from training.__main__ import main
 from training.config import ImageSequenceData, read_recipe
 from training.data.cache import decode_example
@@ -16,7 +16,6 @@ from training.data.image_sequences import cut_runs, read_image_sequences
 from training.data.media import ImageRun
 from training.workspace import read_examples
 
-SMOKE = REPOSITORY_ROOT / "training" / "recipes" / "smoke.toml"
 SUBJECTS: dict[Split, tuple[str, ...]] = {"val": ("p2",), "test": ("p3",)}
 
 
