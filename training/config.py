@@ -64,6 +64,8 @@ class DriveAndActData(Section):
 class ManifestData(Section):
     """Any clips, listed in a CSV file `path,start_s,end_s,label,subject,view,split`.
 
+    A span longer than a window gives a clip for every window of it.
+
     Attributes:
         manifest: The CSV file; its paths are relative to its folder.
     """

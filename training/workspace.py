@@ -155,7 +155,7 @@ def read_examples(recipe: Recipe) -> list[Example]:
     """
     data = recipe.data
     if isinstance(data, ManifestData):
-        return read_manifest(data.manifest)
+        return read_manifest(data.manifest, window_s=recipe.spec.window_s)
     if isinstance(data, DriveAndActData):
         return read_drive_and_act(
             data.root,

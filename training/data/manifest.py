@@ -1,12 +1,14 @@
 """Any clips, listed in one CSV file."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from models.video.sampling import SampleGrid
 from training.data.examples import DataError, Example
-from training.data.media import VideoSpan
+from training.data.media import ImageRun, VideoSpan
 from training.data.tables import Row, read_rows
 
 COLUMNS = ("path", "start_s", "end_s", "label", "subject", "view", "split")
@@ -16,13 +18,40 @@ _SPAN = TypeAdapter(VideoSpan)
 _EXAMPLE = TypeAdapter(Example)
 
 
-def read_manifest(path: Path) -> list[Example]:
+def read_manifest(path: Path, *, window_s: float) -> list[Example]:
     """Read the examples of a manifest; its paths are relative to its own folder.
+
+    A span that is longer than a window gives an example for every window that it covers half of or
+    more, as the service answers it. A span that ends with its file gives one, at its start.
+
+    Args:
+        path: The CSV file.
+        window_s: Length of a window, in seconds.
 
     Raises:
         DataError: If the file is missing, has other columns, or a row is malformed; names the line.
     """
-    return [_read_row(row, path.parent) for row in read_rows(path, COLUMNS)]
+    return [
+        replace(example, media=span)
+        for row in read_rows(path, COLUMNS)
+        for example in [_read_row(row, path.parent)]
+        for span in cut_span(example.media, window_s=window_s)
+    ]
+
+
+def cut_span(media: VideoSpan | ImageRun, *, window_s: float) -> list[VideoSpan | ImageRun]:
+    """Return the windows of a span that has an end, or else the span itself."""
+    if isinstance(media, ImageRun) or media.stop_s is None:
+        return [media]
+    grid = SampleGrid(offsets_s=(0.0,), window_s=window_s, stride_s=window_s)
+    starts_s = [
+        media.start_s + index * window_s
+        for index in range(grid.num_windows(media.stop_s - media.start_s))
+    ]
+    return [
+        replace(media, start_s=start_s, stop_s=min(start_s + window_s, media.stop_s))
+        for start_s in starts_s
+    ]
 
 
 def _read_row(row: Row, folder: Path) -> Example:

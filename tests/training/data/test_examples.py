@@ -116,7 +116,7 @@ def test_manifest_row_becomes_an_example(tmp_path: Path) -> None:
     manifest = tmp_path / "clips.csv"
     manifest.write_text(f"{MANIFEST_HEADER}\nday1/a.mp4,1.5,4.5,eating,anna,roof,train\n")
 
-    assert read_manifest(manifest) == [
+    assert read_manifest(manifest, window_s=3.0) == [
         Example(
             media=VideoSpan(path=tmp_path / "day1/a.mp4", start_s=1.5, stop_s=4.5),
             label="eating",
@@ -127,11 +127,34 @@ def test_manifest_row_becomes_an_example(tmp_path: Path) -> None:
     ]
 
 
+def test_span_longer_than_a_window_gives_an_example_for_every_window(tmp_path: Path) -> None:
+    manifest = tmp_path / "clips.csv"
+    manifest.write_text(f"{MANIFEST_HEADER}\na.mp4,1,9,eating,anna,roof,train\n")
+
+    spans = [example.media for example in read_manifest(manifest, window_s=3.0)]
+
+    path = tmp_path / "a.mp4"
+    assert spans == [
+        VideoSpan(path=path, start_s=1.0, stop_s=4.0),
+        VideoSpan(path=path, start_s=4.0, stop_s=7.0),
+        VideoSpan(path=path, start_s=7.0, stop_s=9.0),
+    ]
+
+
+def test_rest_of_a_span_that_covers_less_than_half_a_window_is_in_no_example(
+    tmp_path: Path,
+) -> None:
+    manifest = tmp_path / "clips.csv"
+    manifest.write_text(f"{MANIFEST_HEADER}\na.mp4,0,4.4,eating,anna,roof,train\n")
+
+    assert len(read_manifest(manifest, window_s=3.0)) == 1
+
+
 def test_manifest_without_times_means_the_whole_file(tmp_path: Path) -> None:
     manifest = tmp_path / "clips.csv"
     manifest.write_text(f"{MANIFEST_HEADER}\na.mp4,,,eating,anna,roof,test\n")
 
-    (example,) = read_manifest(manifest)
+    (example,) = read_manifest(manifest, window_s=3.0)
 
     assert example.media == VideoSpan(path=tmp_path / "a.mp4", start_s=0.0, stop_s=None)
 
@@ -153,7 +176,7 @@ def test_malformed_manifest_row_is_named_by_its_line(tmp_path: Path, row: str) -
     manifest.write_text(f"{MANIFEST_HEADER}\n{row}\n")
 
     with pytest.raises(DataError, match="line 2"):
-        read_manifest(manifest)
+        read_manifest(manifest, window_s=3.0)
 
 
 def test_manifest_that_a_spreadsheet_marked_as_utf8_is_read(tmp_path: Path) -> None:
@@ -161,7 +184,7 @@ def test_manifest_that_a_spreadsheet_marked_as_utf8_is_read(tmp_path: Path) -> N
     text = f"{MANIFEST_HEADER}\na.mp4,,,eating,anna,roof,test\n"
     manifest.write_text(text, encoding="utf-8-sig")
 
-    assert len(read_manifest(manifest)) == 1
+    assert len(read_manifest(manifest, window_s=3.0)) == 1
 
 
 def test_manifest_in_another_encoding_is_refused(tmp_path: Path) -> None:
@@ -170,12 +193,12 @@ def test_manifest_in_another_encoding_is_refused(tmp_path: Path) -> None:
     manifest.write_text(text, encoding="latin-1")
 
     with pytest.raises(DataError, match=r"clips\.csv is not a CSV file in UTF-8"):
-        read_manifest(manifest)
+        read_manifest(manifest, window_s=3.0)
 
 
 def test_missing_manifest_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="is missing"):
-        read_manifest(tmp_path / "none.csv")
+        read_manifest(tmp_path / "none.csv", window_s=3.0)
 
 
 def test_manifest_with_other_columns_is_refused(tmp_path: Path) -> None:
@@ -183,7 +206,7 @@ def test_manifest_with_other_columns_is_refused(tmp_path: Path) -> None:
     manifest.write_text("path,label\n")
 
     with pytest.raises(DataError, match="columns are"):
-        read_manifest(manifest)
+        read_manifest(manifest, window_s=3.0)
 
 
 def test_label_that_the_recipe_does_not_know_is_refused() -> None:
