@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from models.video.sampling import SampleGrid
 from training.data.examples import DataError, Example
-from training.data.media import ImageRun, VideoSpan
+from training.data.media import VideoSpan
 from training.data.tables import Row, read_rows
 
 COLUMNS = ("path", "start_s", "end_s", "label", "subject", "view", "split")
@@ -32,42 +32,41 @@ def read_manifest(path: Path, *, window_s: float) -> list[Example]:
         DataError: If the file is missing, has other columns, or a row is malformed; names the line.
     """
     return [
-        replace(example, media=span)
+        example
         for row in read_rows(path, COLUMNS)
-        for example in [_read_row(row, path.parent)]
-        for span in cut_span(example.media, window_s=window_s)
+        for example in _read_row(row, path.parent, window_s=window_s)
     ]
 
 
-def cut_span(media: VideoSpan | ImageRun, *, window_s: float) -> list[VideoSpan | ImageRun]:
+def _cut(span: VideoSpan, *, window_s: float) -> list[VideoSpan]:
     """Return the windows of a span that has an end, or else the span itself."""
-    if isinstance(media, ImageRun) or media.stop_s is None:
-        return [media]
+    if span.stop_s is None or span.stop_s == math.inf:
+        return [span]
     grid = SampleGrid(offsets_s=(0.0,), window_s=window_s, stride_s=window_s)
     starts_s = [
-        media.start_s + index * window_s
-        for index in range(grid.num_windows(media.stop_s - media.start_s))
+        span.start_s + index * window_s
+        for index in range(grid.num_windows(span.stop_s - span.start_s))
     ]
     return [
-        replace(media, start_s=start_s, stop_s=min(start_s + window_s, media.stop_s))
+        replace(span, start_s=start_s, stop_s=min(start_s + window_s, span.stop_s))
         for start_s in starts_s
     ]
 
 
-def _read_row(row: Row, folder: Path) -> Example:
+def _read_row(row: Row, folder: Path, *, window_s: float) -> list[Example]:
     values = row.values
-    span = {
+    place = {
         "path": folder / values["path"],
         "start_s": values["start_s"] or 0.0,
         "stop_s": values["end_s"] or None,
     }
     facts = {name: values[name] for name in ("label", "subject", "view", "split")}
     try:
-        media = _SPAN.validate_python(span)
-        example = _EXAMPLE.validate_python(facts | {"media": media})
+        span = _SPAN.validate_python(place)
+        example = _EXAMPLE.validate_python(facts | {"media": span})
     except ValidationError as exc:
         raise DataError(f"{row.place}: {exc}") from exc
-    stop_s = math.inf if media.stop_s is None else media.stop_s
-    if not 0 <= media.start_s < stop_s:
+    stop_s = math.inf if span.stop_s is None else span.stop_s
+    if not 0 <= span.start_s < stop_s:
         raise DataError(f"{row.place}: needs 0 <= start_s < end_s")
-    return example
+    return [replace(example, media=window) for window in _cut(span, window_s=window_s)]

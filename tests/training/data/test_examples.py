@@ -141,6 +141,13 @@ def test_span_longer_than_a_window_gives_an_example_for_every_window(tmp_path: P
     ]
 
 
+def test_span_without_an_end_is_one_example(tmp_path: Path) -> None:
+    manifest = tmp_path / "clips.csv"
+    manifest.write_text(f"{MANIFEST_HEADER}\na.mp4,2,inf,eating,anna,roof,train\n")
+
+    assert len(read_manifest(manifest, window_s=3.0)) == 1
+
+
 def test_rest_of_a_span_that_covers_less_than_half_a_window_is_in_no_example(
     tmp_path: Path,
 ) -> None:
