@@ -27,36 +27,60 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class SyntheticData(Section):
+class ViewedData(Section):
+    """Data that several cameras took, with three official splits by person.
+
+    Attributes:
+        root: Folder of the data set, as Drive&Act is laid out: it holds `iccv_activities_3s` and
+            one folder of videos a view.
+        views: Cameras, such as `inner_mirror`; their clips are joined.
+        test_views: Cameras to test on, if others: how well a model does from where it never looked.
+        split: Which of the three official splits.
+    """
+
+    root: Path
+    views: tuple[str, ...] = Field(min_length=1)
+    test_views: tuple[str, ...] = ()
+    split: Literal[0, 1, 2] = 0
+
+
+class SyntheticData(ViewedData):
     """Synthetic drivers; made by the `data` stage where they are not there yet.
 
     Attributes:
-        root: Folder of the data set.
-        generator: Who drives, and how much is made.
+        generator: Who drives, who looks on, and how much is made.
     """
 
     kind: Literal["synthetic"]
-    root: Path
     generator: SyntheticConfig
 
+    @property
+    def video_suffix(self) -> str:
+        """Ending of the video files."""
+        return ".mp4"
 
-class DriveAndActData(Section):
+    @property
+    def frame_rate_hz(self) -> float:
+        """Rate in which the annotations count frames."""
+        return self.generator.frame_rate_hz
+
+    @model_validator(mode="after")
+    def _check_views(self) -> "SyntheticData":
+        for view in (*self.views, *self.test_views):
+            if view not in self.generator.views:
+                raise ValueError(f"view {view!r} is not filmed, only {self.generator.views} are")
+        return self
+
+
+class DriveAndActData(ViewedData):
     """The Drive&Act benchmark in its official layout.
 
     Attributes:
-        root: Folder that holds `iccv_activities_3s` and one folder of videos a view.
-        views: Cameras, such as `inner_mirror` or `kinect_color`; their clips are joined.
-        test_views: Cameras to test on, if others: how well a model does from where it never looked.
-        split: Which of the three official splits.
         video_suffix: Ending of the video files.
         frame_rate_hz: Rate in which the annotations count frames.
     """
 
     kind: Literal["drive_and_act"]
-    root: Path
-    views: tuple[str, ...] = Field(min_length=1)
-    test_views: tuple[str, ...] = ()
-    split: Literal[0, 1, 2] = 0
     video_suffix: str = ".mp4"
     frame_rate_hz: float = Field(default=30.0, gt=0)
 
@@ -230,7 +254,7 @@ class Recipe(Section):
     def variant(self) -> str:
         """Names what differs from run to run: the seed, and the split where the data has some."""
         seed = f"seed{self.seed}"
-        return f"split{self.data.split}-{seed}" if isinstance(self.data, DriveAndActData) else seed
+        return f"split{self.data.split}-{seed}" if isinstance(self.data, ViewedData) else seed
 
     @model_validator(mode="after")
     def _check_labels(self) -> "Recipe":

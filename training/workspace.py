@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from models.errors import DriverActivityError
 from models.spec import ClipSpec
 from training.config import (
-    DriveAndActData,
     ImageSequenceData,
     ManifestData,
     Recipe,
@@ -26,7 +25,6 @@ from training.data.drive_and_act import read_drive_and_act
 from training.data.examples import DataError, Example, Split, check_examples
 from training.data.image_sequences import read_image_sequences
 from training.data.manifest import read_manifest
-from training.data.synthetic import VIEW
 from training.data.views import TrainingViews, training_spec
 from training.progress import console, show_progress
 
@@ -156,15 +154,6 @@ def read_examples(recipe: Recipe) -> list[Example]:
     data = recipe.data
     if isinstance(data, ManifestData):
         return read_manifest(data.manifest, window_s=recipe.spec.window_s)
-    if isinstance(data, DriveAndActData):
-        return read_drive_and_act(
-            data.root,
-            views=data.views,
-            test_views=data.test_views or data.views,
-            split_index=data.split,
-            video_suffix=data.video_suffix,
-            frame_rate_hz=data.frame_rate_hz,
-        )
     if isinstance(data, ImageSequenceData):
         return read_image_sequences(
             data.root / data.table,
@@ -176,9 +165,9 @@ def read_examples(recipe: Recipe) -> list[Example]:
         )
     return read_drive_and_act(
         data.root,
-        views=(VIEW,),
-        test_views=(VIEW,),
-        split_index=0,
-        video_suffix=".mp4",
-        frame_rate_hz=data.generator.frame_rate_hz,
+        views=data.views,
+        test_views=data.test_views or data.views,
+        split_index=data.split,
+        video_suffix=data.video_suffix,
+        frame_rate_hz=data.frame_rate_hz,
     )

@@ -13,9 +13,10 @@ def tiny() -> SyntheticConfig:
     return SyntheticConfig(
         seed=3,
         num_train_people=1,
-        num_val_people=0,
+        num_val_people=1,
         num_test_people=1,
         clips_per_activity=1,
+        views=("inner_mirror", "passenger_side"),
         frame_rate_hz=4,
         size_px=32,
         num_workers=2,

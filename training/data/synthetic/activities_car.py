@@ -47,19 +47,20 @@ def looking_around(cast: Cast) -> Script:
 
 def using_display(cast: Cast) -> Script:
     """Tap and swipe on the screen in the middle of the dashboard."""
-    x, y, z = cast.near((SCREEN[0] - 0.06, SCREEN[1] + 0.03, SCREEN[2] + 0.01), 0.03)
+    x, y, z = cast.near((SCREEN[0] - 0.06, SCREEN[1] + 0.03, SCREEN[2] - 0.01), 0.05)
     touch = Target("car", (x, y, z), palm=(0.8, 0.2, -0.6), elbow=(-0.2, -0.6, -1.0))
     rest = cast.resting("R")
     swipe = Wobble((0.0, cast.size(0.06), cast.size(0.02)), cast.draw(3, 5), 0.3, 0.72)
     tap = Wobble((0.025, 0.0, cast.size(0.035)), cast.draw(5, 8), 0.3, 0.72)
-    arm = reach((0.02, rest), (0.28, touch), (0.76, touch), (0.98, rest), wobbles=(swipe, tap))
+    come, go = cast.draw(0.12, 0.30), cast.draw(0.70, 0.90)
+    arm = reach((0.0, rest), (come, touch), (go, touch), (1.0, rest), wobbles=(swipe, tap))
     return replace(
         cast.idle(),
         right=arm,
-        yaw=visit(cast.draw(-42, -25), 0.25, 0.75),
-        pitch=visit(cast.draw(8, 20), 0.25, 0.75),
-        lean=visit(cast.draw(6, 16), 0.27, 0.74),
-        twist=visit(cast.draw(-10, 4), 0.27, 0.74),
+        yaw=visit(cast.draw(-42, -5), come, go),
+        pitch=visit(cast.draw(2, 20), come, go),
+        lean=visit(cast.draw(4, 16), come, go),
+        twist=visit(cast.draw(-10, 4), come, go),
     )
 
 
@@ -86,19 +87,20 @@ def fetching_object(cast: Cast) -> Script:
     middle = Target("hip", cast.near((0.30, -0.22, 0.38), 0.03), DOWN, (-0.2, -1.0, -0.6))
     lap = Target("lap", (0.04, -0.02, 0.12), (0.0, 0.6, -0.8), (-0.4, -0.8, -0.6))
     rest = cast.resting("R")
-    arm = reach((0.03, rest), (0.38, far), (0.5, far), (0.72, middle), (0.95, lap))
+    there, away = cast.draw(0.22, 0.38), cast.draw(0.5, 0.62)
+    arm = reach((0.03, rest), (there, far), (away, far), (away + 0.2, middle), (0.97, lap))
     in_hand = Hold("hand_R", (0.0, 0.03, -0.06))
-    keys = held((0.44, Hold("car", spot)), (0.49, in_hand), (1.0, in_hand))
-    twist = cast.draw(-48, -32) if is_behind else cast.draw(-24, -10)
+    keys = held((away - 0.06, Hold("car", spot)), (away - 0.01, in_hand), (1.0, in_hand))
+    twist = cast.draw(-52, -28) if is_behind else cast.draw(-24, -10)
     return replace(
         cast.idle(),
         right=arm,
         props=(Prop(props.make_thing(cast.random), keys),),
-        twist=visit(twist, 0.37, 0.51, fade=0.3),
-        yaw=visit(twist * 0.9, 0.35, 0.50, fade=0.3),
-        side=visit(cast.draw(-22, -12), 0.38, 0.5, fade=0.3),
-        lean=visit(cast.draw(-4, 4) if is_behind else cast.draw(6, 16), 0.38, 0.5, fade=0.3),
-        pitch=track((0.6, 4.0), (0.95, cast.draw(18, 32))),
+        twist=visit(twist, there, away, fade=0.3),
+        yaw=visit(twist * 0.9, there, away, fade=0.3),
+        side=visit(cast.draw(-22, -12), there, away, fade=0.3),
+        lean=visit(cast.draw(-4, 4) if is_behind else cast.draw(6, 16), there, away, fade=0.3),
+        pitch=track((away + 0.1, 4.0), (0.97, cast.draw(18, 32))),
     )
 
 

@@ -46,20 +46,22 @@ def opening_bottle(cast: Cast) -> Script:
 
 
 def drinking(cast: Cast) -> Script:
-    """Lift an open bottle to the mouth, tip it and put it back."""
+    """Lift an open bottle or a cup to the mouth, tip it and put it back."""
     sign = cast.sign
-    low = Target("lap", cast.near((0.10, sign * 0.10, 0.15)), (0, -sign, 0), (-0.3, sign * 0.6, -1))
-    high = Target("head", (0.25, sign * 0.05, 0.03), (0.0, -sign, 0.0), (0.2, sign, -0.8))
-    arm = reach((0.0, low), (0.32, high), (0.68, high), (1.0, low))
-    start, stop = 0.36, 0.64
-    tips = ((0.0, 0.0), (start, -cast.draw(78, 100)), (stop, -95.0), (1.0, 0.0))
+    low = Target("lap", cast.near((0.12, sign * 0.08, 0.15), 0.05), (0, -sign, 0), (-0.3, sign, -1))
+    high = Target("head", (0.23, sign * 0.05, 0.02), (0.0, -sign, 0.0), (0.2, sign, -0.8))
+    start, stop = cast.draw(0.18, 0.40), cast.draw(0.60, 0.84)
+    arm = reach((0.0, low), (start - 0.02, high), (stop + 0.02, high), (1.0, low))
+    tip = cast.draw(35, 100)
+    tips = ((0.0, 0.0), (start + 0.04, -tip), (stop - 0.04, -tip), (1.0, 0.0))
     name = f"hand_{cast.lead}"
     beside = (0.0, -sign * 0.05, 0.0)
-    keys = tuple((time, Hold(name, beside, (0.0, tip, 0.0))) for time, tip in tips)
+    keys = tuple((time, Hold(name, beside, (0.0, turn, 0.0))) for time, turn in tips)
+    make = props.make_bottle if cast.random.uniform() < 0.6 else props.make_cup
     return replace(
         cast.script(lead=arm),
-        props=(Prop(props.make_bottle(cast.random), keys),),
-        pitch=visit(-cast.draw(12, 24), start, stop),
+        props=(Prop(make(cast.random), keys),),
+        pitch=visit(-cast.draw(4, 24), start, stop),
     )
 
 
@@ -113,13 +115,13 @@ def preparing_food(cast: Cast) -> Script:
 def interacting_with_phone(cast: Cast) -> Script:
     """Hold a phone before the chest and type on it."""
     sign = cast.sign
-    x, y, z = cast.near((0.32, sign * 0.03, 0.30), 0.03)
+    x, y, z = cast.near((0.33, sign * 0.05, 0.27), 0.07)
     grip = Target("hip", (x, y + sign * 0.04, z), (-0.6, -sign, 0.3), (-0.2, sign * 0.7, -1.0))
     tap = Target(
         "hip", (x - 0.07, y - sign * 0.05, z + 0.03), (0.6, sign, -0.5), (-0.3, -sign, -0.8)
     )
     swipe = Wobble((0.02, 0.015, cast.size(0.035)), cast.draw(4, 8), 0.0, 1.0)
-    uses_both = cast.random.uniform() < 0.6
+    uses_both = cast.random.uniform() < 0.45
     hold = Wobble((0.006, 0.006, 0.012), cast.draw(3, 6), 0.0, 1.0)
     phone = Hold(f"hand_{cast.lead}", (0.0, -sign * 0.04, 0.05), (0.0, cast.draw(15, 40), 0.0))
     return replace(
@@ -128,7 +130,7 @@ def interacting_with_phone(cast: Cast) -> Script:
             other=reach((0.0, tap), wobbles=(swipe,)) if uses_both else None,
         ),
         props=(Prop(props.make_phone(cast.random), held((0.0, phone))),),
-        pitch=track((0.0, cast.draw(22, 34)), (1.0, cast.draw(22, 34))),
+        pitch=track((0.0, cast.draw(8, 34)), (1.0, cast.draw(16, 34))),
     )
 
 

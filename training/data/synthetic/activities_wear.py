@@ -111,7 +111,7 @@ def putting_on_sunglasses(cast: Cast) -> Script:
     rest = cast.resting(cast.lead)
     arm = reach((0.04, low), (0.46, face), (0.62, face), (0.96, rest))
     carried = Hold(f"hand_{cast.lead}", (0.03, -sign * 0.06, 0.03))
-    worn = Hold("head", (0.105, 0.0, 0.045))
+    worn = Hold("head", (0.112, 0.0, 0.045))
     helps = cast.random.uniform() < 0.4
     other_low = Target("lap", (0.08, -sign * 0.10, 0.12), (0, sign, 0.2), (-0.3, -sign, -1.0))
     other_face = Target("head", (0.13, -sign * 0.095, 0.03), (-0.2, sign, 0.0), (0.1, -sign, -0.9))
@@ -177,7 +177,7 @@ def _hanging_jacket(first: str, second: str, cast: Cast) -> Cloth:
     low_shoulder = Hold("chest", (0.05, sign * 0.16, -0.25))
     held_by = f"hand_{second}"
     return Cloth(
-        props.make_sheet(cast.jacket),
+        props.make_sheet(cast.jacket.color),
         (
             ((0.05, Hold(f"hand_{first}", (0.02, 0, 0.02))), (0.38, shoulder), (0.8, behind)),
             ((0.05, Hold(held_by)), (0.60, Hold(held_by)), (0.82, behind)),

@@ -1,4 +1,4 @@
-"""The plain cabin of a left-hand-drive car: what stands still, what moves, and named places.
+"""The cabin of a left-hand-drive car: what stands still, what moves, and named places.
 
 Car frame: x forward, y to the driver's left, z up, meters, origin between the seated hips.
 """
@@ -23,8 +23,11 @@ BELT_ANCHOR = (-0.32, 0.38, 0.60)
 BELT_REST = (-0.28, 0.40, 0.16)
 BUCKLE = (-0.02, -0.25, 0.0)
 BACK_SEAT: Point = (-0.42, -0.40, 0.30)
-PASSENGER_SEAT: Point = (0.12, -0.48, 0.10)
+PASSENGER_SEAT: Point = (0.12, -0.52, 0.02)
+CUP_HOLDER: Point = (0.20, -0.33, 0.11)
 _DARK: Color = (0.05, 0.05, 0.06)
+_PASSENGER_Y = -0.70
+_FAR_SIDE_Y = -1.14
 
 
 def wheel_grip(side: str, clock_deg: float) -> Target:
@@ -43,30 +46,40 @@ def wheel_grip(side: str, clock_deg: float) -> Target:
 
 def make_cabin(setting: Setting, *, recline_deg: float) -> Shape:
     """Make everything that stands still."""
-    return merge(
+    random = np.random.default_rng([setting.scenery_seed, 1])
+    cabin = merge(
         [
-            *_seats(setting.seat, recline_deg),
+            *_seats(setting.seat, recline_deg, random),
             *_front(setting.trim),
             *_shell(setting.trim),
-            *_clutter(setting),
+            *_far_side(setting.trim),
+            *_clutter(random),
         ]
     )
+    # Wear and reflections, so that no surface is of one color.
+    shade_V1 = random.uniform(0.75, 1.25, (len(cabin.vertices_V3), 1))
+    return Shape(cabin.vertices_V3, cabin.faces_F3, np.clip(cabin.colors_V3 * shade_V1, 0.0, 1.0))
 
 
-def _seats(color: Color, recline_deg: float) -> list[Shape]:
+def _seats(color: Color, recline_deg: float, random: np.random.Generator) -> list[Shape]:
     darker: Color = (color[0] * 0.8, color[1] * 0.8, color[2] * 0.8)
-    lean = rotation(1, -recline_deg)
-    back = [
-        box((0.12, 0.46, 0.62), color, (-0.21, 0.0, 0.26)),
-        box((0.14, 0.07, 0.60), darker, (-0.18, 0.25, 0.25)),
-        box((0.14, 0.07, 0.60), darker, (-0.18, -0.25, 0.25)),
-        box((0.08, 0.24, 0.17), darker, (-0.21, 0.0, 0.70)),
-    ]
+    head = random.uniform(0.66, 0.74)
+    back = merge(
+        [
+            box((0.12, 0.46, 0.62), color, (-0.21, 0.0, 0.26)),
+            box((0.14, 0.07, 0.60), darker, (-0.18, 0.25, 0.25)),
+            box((0.14, 0.07, 0.60), darker, (-0.18, -0.25, 0.25)),
+            box((0.08, 0.24, 0.17), darker, (-0.21, 0.0, head)),
+        ]
+    )
+    cushion = box((0.55, 0.54, 0.14), color, (0.14, 0.0, -0.17))
     return [
-        box((0.55, 0.54, 0.14), color, (0.14, 0.0, -0.17)),
-        merge(back).moved((0.0, 0.0, 0.0), lean),
-        box((0.5, 1.5, 0.2), darker, (-1.0, -0.3, -0.1)),
-        box((0.15, 1.5, 0.6), color, (-1.25, -0.3, 0.2)),
+        cushion,
+        cushion.moved((0.0, _PASSENGER_Y, 0.0)),
+        back.moved((0.0, 0.0, 0.0), rotation(1, -recline_deg)),
+        back.moved((0.0, _PASSENGER_Y, 0.0), rotation(1, -random.uniform(8, 25))),
+        box((0.5, 1.5, 0.2), darker, (-1.0, -0.33, -0.1)),
+        box((0.15, 1.5, 0.6), color, (-1.25, -0.33, 0.2)),
     ]
 
 
@@ -103,9 +116,26 @@ def _shell(color: Color) -> list[Shape]:
     ]
 
 
-def _clutter(setting: Setting) -> list[Shape]:
+def _far_side(color: Color) -> list[Shape]:
+    """Make roof, rear, and the passenger's side."""
+    darker: Color = (color[0] * 0.6, color[1] * 0.6, color[2] * 0.6)
+    y = _FAR_SIDE_Y
+    return [
+        box((1.8, 1.6, 0.03), (0.45, 0.44, 0.42), (-0.72, -0.33, ROOF_Z + 0.07)),
+        box((0.30, 1.5, 0.04), darker, (-1.45, -0.33, 0.52)),
+        box((0.08, 0.08, 0.5), darker, (-1.5, 0.40, 0.74)),
+        box((0.08, 0.08, 0.5), darker, (-1.5, y + 0.07, 0.74)),
+        box((1.3, 0.06, 0.60), color, (0.15, y, -0.03)),
+        box((0.9, 0.06, 0.60), color, (-0.95, y, -0.03)),
+        box((0.09, 0.06, 0.66), darker, (-0.44, y, 0.58)),
+        box((2.4, 0.08, 0.06), darker, (-0.5, y, ROOF_Z + 0.02)),
+        box((0.05, 0.05, 0.75), darker).moved((0.66, y, 0.60), rotation(1, -35)),
+        box((0.03, 0.22, 0.06), _DARK, (0.60, -0.33, 0.82)),
+    ]
+
+
+def _clutter(random: np.random.Generator) -> list[Shape]:
     """Add a few things that differ from car to car and mean nothing."""
-    random = np.random.default_rng([setting.scenery_seed, 1])
     parts = []
     for _ in range(random.integers(1, 4)):
         size = random.uniform(0.05, 0.16, 3)
@@ -115,7 +145,7 @@ def _clutter(setting: Setting) -> list[Shape]:
         size = random.uniform(0.08, 0.3, 3)
         place = [random.uniform(-1.1, -0.8), random.uniform(-0.3, 0.3), size[2] / 2]
         parts.append(box(size, draw_color(random), place))
-    return parts or [box((0.05, 0.05, 0.05), _DARK, (0.7, -0.3, 0.3))]
+    return parts
 
 
 def make_door(setting: Setting) -> Shape:
@@ -151,12 +181,30 @@ def make_scenery(rays_P3: NDArray[np.float32], seed: int) -> NDArray[np.float32]
     random = np.random.default_rng([seed, 2])
     height_P = rays_P3[:, 2] / np.linalg.norm(rays_P3[:, :2], axis=-1)
     heading_P = np.arctan2(rays_P3[:, 1], rays_P3[:, 0])
-    blocks = random.uniform(-0.05, 0.35, 64)
-    block_P = np.floor((heading_P + np.pi) / (2 * np.pi) * 128).astype(int) % 64
-    tints = random.uniform(0.15, 0.6, (64, 1)) * random.uniform(0.7, 1.3, (64, 3))
-    sky = np.array([0.55, 0.68, 0.85]) * random.uniform(0.5, 1.15)
+    num_blocks = int(random.integers(6, 64))
+    blocks = random.uniform(-0.05, random.uniform(0.1, 0.9), num_blocks)
+    block_P = np.floor((heading_P + np.pi) / (2 * np.pi) * num_blocks).astype(int) % num_blocks
+    hue = random.uniform(0.92, 1.08, 3) * [
+        1.0,
+        random.uniform(1.0, 1.2),
+        1.0,
+    ]  # All green, or all brick, more often than a mixture.
+    tints = random.uniform(0.1, 0.7, (num_blocks, 1)) * hue
+    tints = tints * random.uniform(0.94, 1.06, (num_blocks, 3))
+    sky = np.array([0.55, 0.68, 0.85]) * random.uniform(0.6, 1.15)
     ground = np.array([0.35, 0.37, 0.30]) * random.uniform(0.4, 1.2, 3)
-    is_low_P = (height_P < 0.0)[:, None]
+    is_low_P = (height_P < random.uniform(-0.1, 0.05))[:, None]
     is_block_P = (height_P < blocks[block_P])[:, None]
     above_P3 = np.where(is_block_P, tints[block_P], sky + 0.3 * height_P[:, None])
-    return np.clip(np.where(is_low_P, ground, above_P3), 0.0, 1.2).astype(np.float32)
+    leaves_P = _leaves(heading_P, height_P, random)
+    seen_P3 = np.where(is_low_P, ground, above_P3) * leaves_P[:, None]
+    return np.clip(seen_P3, 0.0, 1.2).astype(np.float32)
+
+
+def _leaves(heading_P: Array, height_P: Array, random: np.random.Generator) -> Array:
+    """Return a fine, uneven brightness (P,) about 1, as of leaves and fronts of houses."""
+    waves = random.normal(0.0, random.uniform(3, 25), (8, 2))
+    phases = random.uniform(0, 2 * np.pi, 8)
+    angles_P8 = np.stack([heading_P, height_P], axis=-1) @ waves.T + phases
+    leaves_P: Array = 1.0 + random.uniform(0.0, 0.25) * np.sin(angles_P8).sum(axis=1)
+    return np.clip(leaves_P, 0.2, 2.0)

@@ -5,9 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from training.data.synthetic.cabin import wheel_grip
-from training.data.synthetic.people import Habit
+from training.data.synthetic.people import Fabric, Habit
 from training.data.synthetic.script import HandScript, Hold, Point, Script, Target, Wobble
-from training.data.synthetic.shapes import Color
 from training.data.synthetic.tracks import Key
 
 DOWN: Point = (0.0, 0.0, -1.0)
@@ -24,7 +23,7 @@ class Cast:
         rest: Where idle hands stay: "wheel", "mixed" or "lap".
         is_belted: Whether an idle belt is fastened.
         wears_jacket: Whether an idle jacket is worn.
-        jacket: Color of the jacket.
+        jacket: What the jacket is made of.
     """
 
     random: np.random.Generator
@@ -33,7 +32,7 @@ class Cast:
     rest: str
     is_belted: bool
     wears_jacket: bool
-    jacket: Color
+    jacket: Fabric
 
     @property
     def other(self) -> str:
@@ -66,13 +65,19 @@ class Cast:
         sign = 1.0 if side == "L" else -1.0
         return Target("lap", self.near((-0.02, sign * 0.13, 0.035)), DOWN, (-0.5, sign * 0.5, -0.6))
 
+    def _glances(self, size_deg: float, *, middle: float = 0.0) -> tuple[Key, ...]:
+        """Return keys of a head that looks here and there."""
+        times = np.sort(self.random.uniform(0.0, 1.0, 3))
+        turns = middle + size_deg * self.random.uniform(-1.0, 1.0, 4)
+        return tuple(zip((0.0, *times.tolist()), turns.tolist(), strict=True))
+
     def idle(self) -> Script:
         """Return the script of somebody who does nothing."""
         return Script(
             left=still(self.resting("L")),
             right=still(self.resting("R")),
-            yaw=((0.0, self.draw(-8, 8)),),
-            pitch=((0.0, self.draw(-2, 6)),),
+            yaw=self._glances(self.habit.glance_deg),
+            pitch=self._glances(self.habit.glance_deg * 0.4, middle=2.0),
             belt=((0.0, float(self.is_belted)),),
             jacket=((0.0, float(self.wears_jacket)),),
         )

@@ -1,11 +1,16 @@
-"""What a synthetic data set is made of: counts, size, rate and seed."""
+"""What a synthetic data set is made of: counts, cameras, size, rate and seed."""
 
 import json
 from dataclasses import asdict, dataclass
+from typing import Literal
+
+from training.data.examples import Split
+from training.data.synthetic.cameras import VIEWS
 
 CLIP_DURATION_S = 3.0
+NUM_SPLITS = 3
 # Bumped whenever the same configuration would give other frames.
-GENERATOR_VERSION = 1
+GENERATOR_VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,10 +19,13 @@ class SyntheticConfig:
 
     Attributes:
         seed: Root of every random draw.
-        num_train_people: Drivers in the train split.
-        num_val_people: Drivers in the val split.
-        num_test_people: Drivers in the test split.
-        clips_per_activity: Clips of 3 s that each driver performs of each activity.
+        num_train_people: Drivers who train, in each of the three splits.
+        num_val_people: Drivers who validate.
+        num_test_people: Drivers who test; from split to split others, where there are enough.
+        clips_per_activity: Clips of 3 s that each driver performs of each activity, on average.
+        balance: `uniform`, all activities alike; or `drive_and_act`, about as often as there,
+            where some are two orders of magnitude rarer than others.
+        views: Cameras that film every performance.
         frame_rate_hz: Frames per second of the videos; 3 s must be a whole number of frames.
         size_px: Height and width of the videos, even.
         num_workers: Processes that render; does not change the frames.
@@ -27,10 +35,12 @@ class SyntheticConfig:
     """
 
     seed: int = 1
-    num_train_people: int = 40
+    num_train_people: int = 56
     num_val_people: int = 8
-    num_test_people: int = 12
-    clips_per_activity: int = 2
+    num_test_people: int = 16
+    clips_per_activity: int = 1
+    balance: Literal["uniform", "drive_and_act"] = "uniform"
+    views: tuple[str, ...] = VIEWS
     frame_rate_hz: int = 10
     size_px: int = 128
     num_workers: int = 2
@@ -43,6 +53,8 @@ class SyntheticConfig:
         _check_range("frame_rate_hz", self.frame_rate_hz, minimum=4, maximum=60)
         _check_range("size_px", self.size_px, minimum=32, maximum=1024)
         _check_range("num_workers", self.num_workers, minimum=1, maximum=256)
+        if not self.views or len(set(self.views)) != len(self.views) or set(self.views) - {*VIEWS}:
+            raise ValueError(f"views are {self.views}, must be some of {VIEWS}, each once")
         if self.size_px % 2:
             raise ValueError(f"size_px is {self.size_px}, must be even for 4:2:0 video")
 
@@ -56,12 +68,15 @@ class SyntheticConfig:
         """Count the frames of one clip."""
         return round(CLIP_DURATION_S * self.frame_rate_hz)
 
-    def split_of(self, person_index: int) -> str:
-        """Name the split of a driver: train, then val, then test in order of index."""
-        if person_index < self.num_train_people:
+    def split_of(self, person_index: int, split_index: int) -> Split:
+        """Name the part of a driver in one of the three official splits, 0 to 2.
+
+        The drivers stand in a circle, on which the parts move on by a third from split to split.
+        """
+        place = (person_index + split_index * self.num_people // NUM_SPLITS) % self.num_people
+        if place < self.num_train_people:
             return "train"
-        is_val = person_index < self.num_train_people + self.num_val_people
-        return "val" if is_val else "test"
+        return "val" if place < self.num_train_people + self.num_val_people else "test"
 
     def fingerprint(self) -> str:
         """Return the JSON of everything that decides the frames of a person."""

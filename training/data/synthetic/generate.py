@@ -1,4 +1,4 @@
-"""Generate a synthetic data set: one video a person, and the splits' CSVs."""
+"""Generate a synthetic data set: one video a person and camera, and the splits' CSVs."""
 
 import multiprocessing
 import os
@@ -12,12 +12,10 @@ from models.labels import DRIVE_AND_ACT_LABELS
 from training.data.drive_and_act import annotation_path
 from training.data.examples import SPLITS, DataError, Split
 from training.data.synthetic.body import Body, make_bodies
-from training.data.synthetic.config import SyntheticConfig
+from training.data.synthetic.config import NUM_SPLITS, SyntheticConfig
+from training.data.synthetic.frequency import RELATIVE_FREQUENCY
 from training.data.synthetic.people import draw_person
-from training.data.synthetic.writer import ChunkRow, write_rows, write_video
-
-VIEW = "cabin"
-"""Name of the one synthetic camera, which sits where Drive&Act's `a_column_co_driver` sits."""
+from training.data.synthetic.writer import ChunkRow, write_rows, write_videos
 
 _RECORD = "synthetic.json"
 
@@ -36,27 +34,41 @@ def generate(
         DataError: If the folder holds a data set of another configuration.
     """
     _claim(root, config)
-    missing = [index for index in range(config.num_people) if not _video(root, index).exists()]
+    missing = [
+        index
+        for index in range(config.num_people)
+        if not all(path.exists() for path in _videos(config, root, index))
+    ]
     num_done = config.num_people - len(missing)
     for done in _film_people(config, root, missing):
         if progress is not None:
             progress(num_done + done, config.num_people)
-    for split in SPLITS:
-        write_rows(csv_path(root, split), _split_rows(config, split))
-
-
-def csv_path(root: Path, split: Split) -> Path:
-    """Return where the CSV of a split is."""
-    return annotation_path(root, view=VIEW, split_index=0, split=split)
+    for view in config.views:
+        for split_index in range(NUM_SPLITS):
+            for split in SPLITS:
+                path = annotation_path(root, view=view, split_index=split_index, split=split)
+                write_rows(path, _split_rows(config, split_index, split))
 
 
 def schedule(config: SyntheticConfig, person_index: int) -> list[tuple[str, int]]:
     """Return the shuffled (activity, take) pairs of a person's video, in order."""
-    pairs = [
-        (label, take) for label in DRIVE_AND_ACT_LABELS for take in range(config.clips_per_activity)
-    ]
     random = np.random.default_rng([config.seed, person_index, 2])
+    pairs = [
+        (label, take)
+        for label, count in zip(DRIVE_AND_ACT_LABELS, _count_takes(config, random), strict=True)
+        for take in range(count)
+    ]
     return [pairs[index] for index in random.permutation(len(pairs))]
+
+
+def _count_takes(config: SyntheticConfig, random: np.random.Generator) -> list[int]:
+    """Return how often a person performs each activity."""
+    num_labels = len(DRIVE_AND_ACT_LABELS)
+    if config.balance == "uniform":
+        return [config.clips_per_activity] * num_labels
+    shares = np.array([RELATIVE_FREQUENCY[label] for label in DRIVE_AND_ACT_LABELS])
+    counts = random.multinomial(config.clips_per_activity * num_labels, shares / shares.sum())
+    return [int(count) for count in counts]
 
 
 def _claim(root: Path, config: SyntheticConfig) -> None:
@@ -78,8 +90,8 @@ def _file_id(person_index: int) -> str:
     return f"vp{person_index + 1}/run1"
 
 
-def _video(root: Path, person_index: int) -> Path:
-    return root / VIEW / f"{_file_id(person_index)}.mp4"
+def _videos(config: SyntheticConfig, root: Path, person_index: int) -> list[Path]:
+    return [root / view / f"{_file_id(person_index)}.mp4" for view in config.views]
 
 
 def _film_people(config: SyntheticConfig, root: Path, indices: list[int]) -> Iterator[int]:
@@ -91,7 +103,7 @@ def _film_people(config: SyntheticConfig, root: Path, indices: list[int]) -> Ite
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(config.num_workers, len(indices)), mp_context=context) as pool:
         tasks = [
-            pool.submit(_film_person, config, index, body, _video(root, index))
+            pool.submit(_film_person, config, index, body, root)
             for index, body in zip(indices, bodies, strict=True)
         ]
         for done, task in enumerate(as_completed(tasks), start=1):
@@ -99,19 +111,23 @@ def _film_people(config: SyntheticConfig, root: Path, indices: list[int]) -> Ite
             yield done
 
 
-def _film_person(config: SyntheticConfig, person_index: int, body: Body, path: Path) -> None:
+def _film_person(config: SyntheticConfig, person_index: int, body: Body, root: Path) -> None:
     from training.data.synthetic.studio import Studio
 
     person = draw_person(config.seed, person_index)
-    studio = Studio(config, person_index=person_index, person=person, body=body)
-    clips = (studio.film(label, take) for label, take in schedule(config, person_index))
-    write_video(path, clips, frame_rate_hz=config.frame_rate_hz)
+    studio = Studio(config, person_index=person_index, person=person, body=body, views=config.views)
+    write_videos(
+        _videos(config, root, person_index),
+        (studio.film(label, take) for label, take in schedule(config, person_index)),
+        frame_rate_hz=config.frame_rate_hz,
+        crfs=[camera.sensor.crf for camera in studio.cameras.values()],
+    )
 
 
-def _split_rows(config: SyntheticConfig, split: Split) -> Iterator[ChunkRow]:
+def _split_rows(config: SyntheticConfig, split_index: int, split: Split) -> Iterator[ChunkRow]:
     length = config.frames_per_clip
     for index in range(config.num_people):
-        if config.split_of(index) != split:
+        if config.split_of(index, split_index) != split:
             continue
         for position, (label, _) in enumerate(schedule(config, index)):
             start = position * length

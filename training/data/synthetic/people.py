@@ -13,28 +13,68 @@ from training.data.synthetic.shapes import Color
 
 # Hand-picked albedos from light to dark.
 _SKIN_LIGHT = np.array([0.87, 0.66, 0.55])
-_SKIN_DARK = np.array([0.24, 0.14, 0.09])
+_SKIN_DARK = np.array([0.20, 0.12, 0.08])
 _HAIR = (
-    (0.05, 0.04, 0.04),
-    (0.16, 0.09, 0.05),
-    (0.35, 0.2, 0.1),
+    (0.03, 0.03, 0.03),
+    (0.10, 0.06, 0.04),
+    (0.28, 0.16, 0.08),
     (0.6, 0.45, 0.22),
     (0.5, 0.5, 0.5),
+    (0.8, 0.8, 0.78),
 )
+_PATTERNS = ("plain", "stripes", "columns", "checks", "blotches", "yoke", "print")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fabric:
+    """What a piece of clothing is made of.
+
+    Attributes:
+        color: Albedo.
+        second: Albedo of its pattern.
+        pattern: `plain`, `stripes`, `columns`, `checks`, `blotches`, `yoke` or `print`.
+        scale_m: Size of the pattern.
+    """
+
+    color: Color
+    second: Color
+    pattern: str
+    scale_m: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """Colors (albedo in [0, 1]) of a person and how far the sleeves reach (0 short, 1 long)."""
+    """What a person looks like; colors are albedos in [0, 1].
+
+    Attributes:
+        skin: Of face, neck, hands and bare arms.
+        hair: Of head and beard.
+        shirt: Upper body.
+        trousers: Legs.
+        shoes: Feet.
+        jacket: What is put on and taken off.
+        sleeve: How far the shirt's sleeves reach, 0 none to 1 the wrist.
+        looseness_m: How far shirt and trousers stand off the body.
+        hair_length: 0 to the ears, 1 over the shoulders.
+        hair_m: Thickness of the hair.
+        hat: Albedo of a cap, if one is worn.
+        glasses: Albedo of the frame of glasses, if they are worn.
+        beard: Whether there is one.
+    """
 
     skin: Color
     hair: Color
-    shirt: Color
-    trousers: Color
+    shirt: Fabric
+    trousers: Fabric
     shoes: Color
-    jacket: Color
+    jacket: Fabric
     sleeve: float
+    looseness_m: float
     hair_length: float
+    hair_m: float
+    hat: Color | None
+    glasses: Color | None
+    beard: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +88,8 @@ class Habit:
         rest: Where idle hands stay: "wheel", "mixed" or "lap".
         recline_deg: How far the upper body leans back.
         sway: Size of the idle movements relative to the average person.
+        glance_deg: How far the head turns while nothing asks for it.
+        hesitation: How unevenly a movement goes, 0 not at all to 1 much.
         wears_belt_ratio: Share of the clips in which an idle belt is fastened.
     """
 
@@ -57,40 +99,38 @@ class Habit:
     rest: str
     recline_deg: float
     sway: float
+    glance_deg: float
+    hesitation: float
     wears_belt_ratio: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """The car, the camera and the light that one person is filmed with.
+    """The car of one person, and the weather.
 
     Attributes:
-        camera: Position of the camera in the car frame, meters.
-        aim: The point it looks at.
-        roll_deg: Rotation of the camera about its axis.
-        field_of_view_deg: Full angle of the square picture.
         seat: Color of the seats.
         trim: Color of doors and dashboard.
         belt: Color of the belt.
-        sun: Direction towards the light, length 1.
-        sun_color: Its strength per channel.
-        ambient: Strength of the light from everywhere, per channel.
-        scenery_seed: Decides what is seen through the windows.
-        noise: Standard deviation of the sensor's noise, in [0, 1].
+        sun_azimuth_deg: Usual direction of the sun about z, from x to y.
+        sun_elevation_deg: Its usual height.
+        sun_strength: Light of the sun on a surface that faces it.
+        warmth: How much redder and less blue the sun is than white.
+        ambient: Light from everywhere.
+        outside: Brightness of what is seen through the windows.
+        scenery_seed: Decides what is seen through the windows, and what lies about.
     """
 
-    camera: tuple[float, float, float]
-    aim: tuple[float, float, float]
-    roll_deg: float
-    field_of_view_deg: float
     seat: Color
     trim: Color
     belt: Color
-    sun: tuple[float, float, float]
-    sun_color: Color
-    ambient: Color
+    sun_azimuth_deg: float
+    sun_elevation_deg: float
+    sun_strength: float
+    warmth: float
+    ambient: float
+    outside: float
     scenery_seed: int
-    noise: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +154,7 @@ def draw_person(seed: int, person_index: int) -> Person:
     random = np.random.default_rng([seed, person_index, 0])
     return Person(
         phenotype=_draw_phenotype(random),
-        stature_m=random.uniform(1.60, 1.86),
+        stature_m=random.uniform(1.52, 1.94),
         look=_draw_look(random),
         habit=_draw_habit(random),
         setting=_draw_setting(random),
@@ -133,30 +173,55 @@ def draw_color(
     )
 
 
+def draw_fabric(
+    random: np.random.Generator,
+    *,
+    saturation: tuple[float, float],
+    value: tuple[float, float],
+    plain_ratio: float,
+) -> Fabric:
+    """Draw what a piece of clothing is made of."""
+    is_plain = random.uniform() < plain_ratio
+    return Fabric(
+        color=draw_color(random, saturation=saturation, value=value),
+        second=draw_color(random, saturation=saturation, value=(0.05, 0.95)),
+        pattern="plain" if is_plain else str(random.choice(_PATTERNS[1:])),
+        scale_m=random.uniform(0.03, 0.09),
+    )
+
+
 def _draw_phenotype(random: np.random.Generator) -> dict[str, float]:
     return {
         "gender": float(random.choice([random.uniform(0, 0.25), random.uniform(0.75, 1)])),
-        "age": random.uniform(0.5, 0.95),
-        "muscle": random.uniform(0.25, 0.8),
-        "weight": random.uniform(0.25, 0.75),
+        "age": random.uniform(0.45, 1.0),
+        "muscle": random.uniform(0.2, 0.85),
+        "weight": random.uniform(0.2, 0.95),
         "height": random.uniform(0.35, 0.6),
-        "proportions": random.uniform(0.3, 0.8),
+        "proportions": random.uniform(0.2, 0.9),
     }
 
 
 def _draw_look(random: np.random.Generator) -> Look:
     tone = random.uniform()
-    skin = (_SKIN_LIGHT * (1 - tone) + _SKIN_DARK * tone) * random.uniform(0.93, 1.07, 3)
+    skin = (_SKIN_LIGHT * (1 - tone) + _SKIN_DARK * tone) * random.uniform(0.9, 1.1, 3)
     red, green, blue = _HAIR[random.integers(len(_HAIR))]
+    cloth: dict[str, tuple[float, float]] = {"saturation": (0.0, 0.85), "value": (0.03, 0.9)}
+    hat = draw_color(random, value=(0.03, 0.8))
+    glasses = draw_color(random, saturation=(0.0, 0.5), value=(0.02, 0.4))
     return Look(
         skin=(skin[0], skin[1], skin[2]),
         hair=(red, green, blue),
-        shirt=draw_color(random),
-        trousers=draw_color(random, saturation=(0.0, 0.6), value=(0.05, 0.5)),
+        shirt=draw_fabric(random, **cloth, plain_ratio=0.45),
+        trousers=draw_fabric(random, saturation=(0.0, 0.6), value=(0.03, 0.6), plain_ratio=0.85),
         shoes=draw_color(random, saturation=(0.0, 0.4), value=(0.03, 0.4)),
-        jacket=draw_color(random, saturation=(0.1, 0.8), value=(0.1, 0.7)),
-        sleeve=float(random.choice([0.25, 0.55, 1.0], p=[0.35, 0.15, 0.5])),
-        hair_length=random.uniform(0.0, 1.0),
+        jacket=draw_fabric(random, saturation=(0.0, 0.8), value=(0.04, 0.7), plain_ratio=0.7),
+        sleeve=float(random.choice([0.25, 0.55, 1.0], p=[0.4, 0.15, 0.45])),
+        looseness_m=random.uniform(0.0, 0.018),
+        hair_length=float(random.choice([random.uniform(0, 0.3), random.uniform(0.3, 1)])),
+        hair_m=random.uniform(0.002, 0.035),
+        hat=hat if random.uniform() < 0.18 else None,
+        glasses=glasses if random.uniform() < 0.3 else None,
+        beard=bool(random.uniform() < 0.2),
     )
 
 
@@ -166,34 +231,24 @@ def _draw_habit(random: np.random.Generator) -> Habit:
         pace=random.uniform(0.8, 1.25),
         amplitude=random.uniform(0.75, 1.25),
         rest=str(random.choice(["wheel", "mixed", "lap"])),
-        recline_deg=random.uniform(8.0, 20.0),
-        sway=random.uniform(0.5, 1.6),
+        recline_deg=random.uniform(6.0, 24.0),
+        sway=random.uniform(0.5, 1.8),
+        glance_deg=random.uniform(2.0, 16.0),
+        hesitation=random.uniform(0.1, 0.8),
         wears_belt_ratio=random.uniform(0.5, 1.0),
     )
 
 
 def _draw_setting(random: np.random.Generator) -> Setting:
-    camera = np.array([0.52, -1.0, 0.72]) + random.uniform(-1, 1, 3) * [0.06, 0.06, 0.05]
-    aim = np.array([0.11, 0.05, 0.39]) + random.uniform(-0.03, 0.03, 3)
-    azimuth, elevation = np.radians(random.uniform(-150, 0)), np.radians(random.uniform(25, 65))
-    sun = (
-        float(np.cos(elevation) * np.cos(azimuth)),
-        float(np.cos(elevation) * np.sin(azimuth)),
-        float(np.sin(elevation)),
-    )
-    strength, warmth = random.uniform(0.35, 0.85), random.uniform(-0.08, 0.08)
-    ambient = random.uniform(0.42, 0.7)
     return Setting(
-        camera=(camera[0], camera[1], camera[2]),
-        aim=(aim[0], aim[1], aim[2]),
-        roll_deg=random.uniform(-3, 3),
-        field_of_view_deg=random.uniform(47, 53),
-        seat=draw_color(random, saturation=(0.0, 0.4), value=(0.12, 0.6)),
-        trim=draw_color(random, saturation=(0.0, 0.3), value=(0.12, 0.55)),
-        belt=draw_color(random, saturation=(0.0, 0.3), value=(0.02, 0.25)),
-        sun=sun,
-        sun_color=(strength * (1 + warmth), strength, strength * (1 - warmth)),
-        ambient=(ambient, ambient, ambient * (1 - warmth)),
+        seat=draw_color(random, saturation=(0.0, 0.4), value=(0.05, 0.65)),
+        trim=draw_color(random, saturation=(0.0, 0.3), value=(0.04, 0.5)),
+        belt=draw_color(random, saturation=(0.0, 0.3), value=(0.02, 0.4)),
+        sun_azimuth_deg=random.uniform(-180, 180),
+        sun_elevation_deg=random.uniform(15, 65),
+        sun_strength=float(random.choice([random.uniform(0, 0.3), random.uniform(0.3, 1.4)])),
+        warmth=random.uniform(-0.08, 0.12),
+        ambient=random.uniform(0.25, 0.7),
+        outside=random.uniform(0.4, 3.0),
         scenery_seed=int(random.integers(2**31)),
-        noise=random.uniform(0.004, 0.02),
     )

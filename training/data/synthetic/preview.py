@@ -18,7 +18,7 @@ def write_preview(
     path: Path,
     *,
     labels: tuple[str, ...] = DRIVE_AND_ACT_LABELS,
-    person_indices: tuple[int, ...] = (0,),
+    num_people: int = 6,
     num_columns: int = 8,
 ) -> None:
     """Write a contact sheet as an image.
@@ -27,19 +27,20 @@ def write_preview(
         config: What to render.
         path: Image file to write; its suffix decides the format.
         labels: The activities, from top to bottom.
-        person_indices: The drivers who perform, in turn.
+        num_people: The drivers who perform, in turn; from driver to driver all activities are seen
+            by another camera in turn, so that a sheet of few rows shows all.
         num_columns: Frames shown of each clip.
     """
-    people = [draw_person(config.seed, index) for index in person_indices]
+    people = [draw_person(config.seed, index) for index in range(num_people)]
     bodies = make_bodies(people)
-    studios = [
-        Studio(config, person_index=index, person=person, body=body)
-        for index, person, body in zip(person_indices, people, bodies, strict=True)
-    ]
-    rows = [
-        _row(studios[row % len(studios)].film(label, 0), num_columns)
-        for row, label in enumerate(labels)
-    ]
+    rows = []
+    for row, label in enumerate(labels):
+        index = row % num_people
+        view = config.views[(row + row // num_people) % len(config.views)]
+        studio = Studio(
+            config, person_index=index, person=people[index], body=bodies[index], views=[view]
+        )
+        rows.append(_row(studio.film(label, 0)[0], num_columns))
     Image.fromarray(np.concatenate(rows, axis=0)).save(path)
 
 

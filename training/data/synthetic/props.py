@@ -172,6 +172,28 @@ def make_sunglasses(random: np.random.Generator) -> Shape:
     return merge(parts)
 
 
+def make_glasses(frame: Color) -> Shape:
+    """Make glasses without tint: the frame alone; the bridge is the origin."""
+    parts = [box((0.006, 0.14, 0.006), frame, (0.0, 0.0, 0.018))]
+    for sign in (-1.0, 1.0):
+        parts.append(box((0.006, 0.050, 0.005), frame, (0.0, sign * 0.036, -0.020)))
+        parts.append(box((0.006, 0.005, 0.040), frame, (0.0, sign * 0.062, 0.0)))
+        parts.append(box((0.12, 0.005, 0.008), frame, (-0.060, sign * 0.078, 0.015)))
+    return merge(parts)
+
+
+def make_peak(color: Color) -> Shape:
+    """Make the peak of a cap."""
+    return box((0.10, 0.14, 0.010), color)
+
+
+def make_cup(random: np.random.Generator) -> Shape:
+    """Make a paper cup or a can, centered on its body."""
+    color = draw_color(random, saturation=(0.0, 0.8), value=(0.3, 0.95))
+    cup = cylinder(0.032, 0.12, color, top_radius=random.uniform(0.032, 0.043))
+    return merge([cup, cylinder(0.042, 0.012, _WHITE, (0.0, 0.0, 0.062))])
+
+
 def make_thing(random: np.random.Generator) -> Shape:
     """Make something that is fetched or put away: a box, a can or a ball of cloth."""
     color = draw_color(random, saturation=(0.3, 1.0), value=(0.3, 0.95))

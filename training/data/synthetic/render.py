@@ -1,4 +1,7 @@
-"""Ray-cast frames: a moving body and moving objects in front of a still cabin, on the CPU.
+"""Ray-cast frames: a moving body and moving objects in a still cabin, seen by several cameras.
+
+What stands still is cast once a camera; what moves, once a frame. What a pixel shows is kept as
+material, direction and distance, and is lit afterwards, so that the light may move as well.
 
 Shapes: `T` frames, `H` `W` pixels, `V` vertices, `J` bones, `P` pixels in row order.
 """
@@ -11,14 +14,14 @@ import warp as wp
 from numpy.typing import NDArray
 
 from training.data.synthetic.body import Body
-from training.data.synthetic.people import Setting
+from training.data.synthetic.cameras import Camera
 from training.data.synthetic.quiet import start_warp
 from training.data.synthetic.shapes import Shape
-from training.data.synthetic.tracks import Array, rotation, unit
+from training.data.synthetic.tracks import Array, unit
 
 Floats = NDArray[np.float32]
+Triple = tuple[float, float, float]
 _FAR_M = 1e4
-_CLOTH_M = 0.014
 _DEVICE = "cpu"
 
 
@@ -44,14 +47,12 @@ def _skin(
 @wp.kernel  # type: ignore[untyped-decorator]
 def _trace(
     mesh: wp.uint64,
-    albedos: wp.array(dtype=wp.vec3),  # type: ignore[valid-type]
+    mesh_albedos: wp.array(dtype=wp.vec3),  # type: ignore[valid-type]
     origin: wp.vec3,
     rays: wp.array(dtype=wp.vec3),  # type: ignore[valid-type]
     limits: wp.array(dtype=wp.float32),  # type: ignore[valid-type]
-    sun: wp.vec3,
-    sun_color: wp.vec3,
-    ambient: wp.vec3,
-    colors: wp.array(dtype=wp.vec3),  # type: ignore[valid-type]
+    albedos: wp.array(dtype=wp.vec3),  # type: ignore[valid-type]
+    normals: wp.array(dtype=wp.vec3),  # type: ignore[valid-type]
     depths: wp.array(dtype=wp.float32),  # type: ignore[valid-type]
 ) -> None:
     pixel = wp.tid()
@@ -59,19 +60,53 @@ def _trace(
     hit = wp.mesh_query_ray(mesh, origin, ray, limits[pixel])
     if hit.result:
         first = hit.face * 3
-        albedo = (
-            albedos[wp.mesh_get_index(mesh, first)] * hit.u
-            + albedos[wp.mesh_get_index(mesh, first + 1)] * hit.v
-            + albedos[wp.mesh_get_index(mesh, first + 2)] * (1.0 - hit.u - hit.v)
+        albedos[pixel] = (
+            mesh_albedos[wp.mesh_get_index(mesh, first)] * hit.u
+            + mesh_albedos[wp.mesh_get_index(mesh, first + 1)] * hit.v
+            + mesh_albedos[wp.mesh_get_index(mesh, first + 2)] * (1.0 - hit.u - hit.v)
         )
         normal = hit.normal
         if wp.dot(normal, ray) > 0.0:
             normal = -normal
-        lambert = wp.max(wp.dot(normal, sun), 0.0)
-        facing = -wp.dot(normal, ray)
-        fill = ambient * (0.55 + 0.25 * normal[2] + 0.35 * facing)
-        colors[pixel] = wp.cw_mul(albedo, fill + sun_color * lambert)
+        normals[pixel] = normal
         depths[pixel] = hit.t
+
+
+@wp.kernel  # type: ignore[untyped-decorator]
+def _light(
+    origin: wp.vec3,
+    rays: wp.array(dtype=wp.vec3),  # type: ignore[valid-type]
+    albedos: wp.array(dtype=wp.vec3),  # type: ignore[valid-type]
+    normals: wp.array(dtype=wp.vec3),  # type: ignore[valid-type]
+    depths: wp.array(dtype=wp.float32),  # type: ignore[valid-type]
+    sun: wp.vec3,
+    sun_color: wp.vec3,
+    ambient: wp.vec3,
+    outside: wp.float32,
+    lamp: wp.float32,
+    wave: wp.vec3,
+    phase: wp.float32,
+    colors: wp.array(dtype=wp.vec3),  # type: ignore[valid-type]
+) -> None:
+    pixel = wp.tid()
+    depth = depths[pixel]
+    if depth > 1000.0:
+        colors[pixel] = albedos[pixel] * outside
+    else:
+        ray = rays[pixel]
+        normal = normals[pixel]
+        place = origin + ray * depth
+        # Shadows of posts and trees, which pass by.
+        shadow = 0.5 + 0.9 * wp.sin(wp.dot(place, wave) + phase)
+        shadow = wp.clamp(shadow, 0.0, 1.0)
+        lambert = wp.max(wp.dot(normal, sun), 0.0) * shadow
+        facing = -wp.dot(normal, ray)
+        # Less light from everywhere in the depth of the foot well than below the windows.
+        opening = wp.clamp(0.55 + 0.7 * place[2], 0.25, 1.0)
+        fill = ambient * (0.55 + 0.25 * normal[2] + 0.35 * facing) * opening
+        near = lamp * facing / wp.max(depth * depth, 0.2)
+        lit = fill + sun_color * lambert + wp.vec3(near, near, near)
+        colors[pixel] = wp.cw_mul(albedos[pixel], lit)
 
 
 @dataclass(frozen=True)
@@ -82,32 +117,17 @@ class Light:
         sun: Direction towards the sun.
         sun_color: Its strength per channel.
         ambient: Strength of the light from everywhere.
+        outside: Strength of what is seen through the windows.
+        wave: Direction across the shadows that pass, times radians a meter.
+        drift: Radians a second that they move.
     """
 
-    sun: tuple[float, float, float]
-    sun_color: tuple[float, float, float]
-    ambient: tuple[float, float, float]
-
-
-@dataclass(frozen=True)
-class Camera:
-    """Where the picture is taken from: a position and a direction per pixel (P, 3)."""
-
-    origin: tuple[float, float, float]
-    rays_P3: Floats
-
-    @classmethod
-    def from_setting(cls, setting: Setting, *, size_px: int) -> "Camera":
-        """Return the square pinhole camera of a setting."""
-        forward = unit(np.asarray(setting.aim) - np.asarray(setting.camera))
-        right = unit(np.cross(forward, [0.0, 0.0, 1.0]))
-        axes = np.stack([right, np.cross(right, forward), forward], axis=-1)
-        axes = axes @ rotation(2, setting.roll_deg)
-        half = np.tan(np.radians(setting.field_of_view_deg) / 2)
-        steps = (np.arange(size_px) + 0.5) / size_px * 2 - 1
-        across, down = np.meshgrid(steps * half, steps * half)
-        local = np.stack([across, -down, np.ones_like(across)], axis=-1).reshape(-1, 3)
-        return cls(setting.camera, unit(local @ axes.T).astype(np.float32))
+    sun: Triple
+    sun_color: Triple
+    ambient: Triple
+    outside: float
+    wave: Triple
+    drift: float
 
 
 @dataclass(frozen=True)
@@ -129,66 +149,87 @@ class Actor:
     things_V3: Array
 
 
-class Renderer:
-    """Renders one person in one cabin; what stands still is ray-cast once a clip."""
+class Stage:
+    """One person in one cabin, before the cameras."""
 
-    def __init__(self, body: Body, cabin: Shape, camera: Camera, scenery_P3: Floats) -> None:
+    def __init__(self, body: Body, cabin: Shape) -> None:
         start_warp()
-        self._origin = wp.vec3(*camera.origin)
-        self._rays = _vectors(camera.rays_P3)
         self._skin = _Skin(body)
-        self._cabin = _Mesh(_vectors(cabin.vertices_V3), cabin.faces_F3, cabin.colors_V3)
-        self._scenery_P3 = scenery_P3
-        far = np.full(len(scenery_P3), _FAR_M, dtype=np.float32)
-        self._far = wp.array(far, dtype=wp.float32, device=_DEVICE)
-        self._colors = _vectors(scenery_P3)
-        self._depths = wp.clone(self._far)
+        self.cabin = Mesh(_vectors(cabin.vertices_V3), cabin.faces_F3, cabin.colors_V3)
 
-    def start_clip(self, light: Light, actor: Actor) -> None:
-        """Light the cabin and put the body and its objects where they first are."""
-        self._light = light
-        self._colors.assign(self._scenery_P3)
-        self._depths.assign(self._far)
-        self._cast(self._cabin, limits=self._far)
-        self._still_P3: Floats = self._colors.numpy().copy()
-        self._limits = wp.clone(self._depths)
+    def start_clip(self, actor: Actor) -> None:
+        """Put the body and its objects where they first are."""
         self._points = _vectors(np.concatenate([self._skin.rest_V3, actor.things_V3]))
         self._place(actor)
         things = actor.things
         faces_F3 = np.concatenate([self._skin.faces_F3, things.faces_F3 + self._skin.num_vertices])
         colors_V3 = np.concatenate([actor.colors_V3, things.colors_V3])
-        self._moving = _Mesh(self._points, faces_F3, colors_V3)
+        self.moving = Mesh(self._points, faces_F3, colors_V3)
 
-    def frame(self, actor: Actor) -> Floats:
-        """Return one picture (P, 3), linear light; it is overwritten by the next one."""
+    def move(self, actor: Actor) -> None:
+        """Put the body and its objects where they are now."""
         self._place(actor)
-        self._moving.dress(actor.colors_V3)
-        self._moving.mesh.refit()
-        self._colors.assign(self._still_P3)
-        self._cast(self._moving, limits=self._limits)
-        picture: Floats = self._colors.numpy()
-        return picture
+        self.moving.dress(actor.colors_V3)
+        self.moving.mesh.refit()
 
     def _place(self, actor: Actor) -> None:
         self._skin.carry(actor.transforms_J34, actor.padding_V, self._points)
         things = _vectors(actor.things_V3)
         wp.copy(self._points, things, dest_offset=self._skin.num_vertices)
 
-    def _cast(self, mesh: "_Mesh", *, limits: Any) -> None:
-        light = self._light
-        inputs = [mesh.mesh.id, mesh.colors, self._origin, self._rays, limits]
+
+class Viewpoint:
+    """A camera before a stage.
+
+    Args:
+        stage: What it looks at.
+        camera: Where it is.
+        scenery_P3: What its pixels see where nothing of the car is in the way.
+    """
+
+    def __init__(self, stage: Stage, camera: Camera, scenery_P3: Floats) -> None:
+        self._stage = stage
+        self._origin = wp.vec3(*camera.origin)
+        self._rays = _vectors(camera.rays_P3)
+        self._lamp = camera.sensor.lamp
+        far = np.full(len(scenery_P3), _FAR_M, dtype=np.float32)
+        limits = wp.array(far, dtype=wp.float32, device=_DEVICE)
+        self._still = (
+            _vectors(scenery_P3),
+            wp.zeros(len(far), dtype=wp.vec3, device=_DEVICE),
+            wp.clone(limits),
+        )
+        self._cast(stage.cabin, limits, self._still)
+        self._seen = tuple(wp.clone(values) for values in self._still)
+        self._colors = wp.zeros(len(far), dtype=wp.vec3, device=_DEVICE)
+
+    def picture(self, light: Light, *, time_s: float) -> Floats:
+        """Return what is seen now (P, 3), linear light; it is overwritten by the next one."""
+        for seen, still in zip(self._seen, self._still, strict=True):
+            wp.copy(seen, still)
+        self._cast(self._stage.moving, self._still[2], self._seen)
+        inputs = [self._origin, self._rays, *self._seen]
         inputs += [wp.vec3(*light.sun), wp.vec3(*light.sun_color), wp.vec3(*light.ambient)]
-        inputs += [self._colors, self._depths]
+        inputs += [light.outside, self._lamp, wp.vec3(*light.wave), light.drift * time_s]
+        wp.launch(_light, dim=len(self._rays), inputs=[*inputs, self._colors], device=_DEVICE)
+        colors_P3: Floats = self._colors.numpy()
+        return colors_P3
+
+    def _cast(self, mesh: "Mesh", limits: Any, seen: tuple[Any, ...]) -> None:
+        inputs = [mesh.mesh.id, mesh.colors, self._origin, self._rays, limits, *seen]
         wp.launch(_trace, dim=len(self._rays), inputs=inputs, device=_DEVICE)
 
 
-class _Mesh:
+class Mesh:
+    """A coloured triangle mesh that rays can hit."""
+
     def __init__(self, points: Any, faces_F3: NDArray[np.int32], colors_V3: Array | Floats):
         indices = wp.array(faces_F3.reshape(-1), dtype=wp.int32, device=_DEVICE)
         self.mesh = wp.Mesh(points=points, indices=indices)
         self.colors = _vectors(colors_V3)
 
     def dress(self, colors_V3: Floats) -> None:
+        """Give the first vertices other colors."""
         wp.copy(self.colors, _vectors(colors_V3))
 
 

@@ -3,29 +3,44 @@
 Shapes: `T` frames, `V` vertices, `J` bones, `N` points of a line.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from training.data.synthetic import props
 from training.data.synthetic.activities import ACTIVITIES, Activity
 from training.data.synthetic.body import BONE_INDEX, SPINE, Body
 from training.data.synthetic.cabin import (
     BELT_ANCHOR,
     BELT_REST,
     BUCKLE,
+    CUP_HOLDER,
+    PASSENGER_SEAT,
     make_door,
     swing_door,
 )
 from training.data.synthetic.cast import Cast
 from training.data.synthetic.config import CLIP_DURATION_S
-from training.data.synthetic.people import Person
+from training.data.synthetic.people import Look, Person
 from training.data.synthetic.pose import Frame, Idle, Posed, pose_body
-from training.data.synthetic.script import Cloth, Hold, Prop, Script
+from training.data.synthetic.script import Cloth, Hold, Point, Prop, Script
 from training.data.synthetic.shapes import Shape, band, merge, strip
 from training.data.synthetic.tracks import Array, basis, key_weights, sample, yaw_pitch_roll
 
 _BELT_WIDTH_M = 0.05
 _BELT_POINTS = 9
+_NUM_PARTS = 5
+WORN_GLASSES: Point = (0.105, 0.0, 0.045)
+_FAR_SEAT: Point = (0.10, -0.75, -0.08)
+_CLUTTER: tuple[tuple[Callable[[np.random.Generator], Shape], Point], ...] = (
+    (props.make_bottle, CUP_HOLDER),
+    (props.make_thing, PASSENGER_SEAT),
+    (lambda random: merge(props.make_backpack(random)[:1]), _FAR_SEAT),
+    (props.make_notepad, _FAR_SEAT),
+    (lambda random: merge(props.make_laptop(random)), (0.25, -0.70, -0.07)),
+    (props.make_lunch_box, (0.15, -0.65, -0.10)),
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +67,13 @@ def make_scene(
     activity = ACTIVITIES[label]
     cast = draw_cast(person, random)
     script = activity.perform(cast)
-    phase_T = draw_phases(activity, person.habit.pace, num_frames=num_frames, random=random)
+    phase_T = draw_phases(
+        activity,
+        person.habit.pace,
+        num_frames=num_frames,
+        random=random,
+        hesitation=person.habit.hesitation,
+    )
     clock_T = np.arange(num_frames) * CLIP_DURATION_S / num_frames
     first, second, third, fourth = random.uniform(size=4)
     posed = pose_body(
@@ -63,7 +84,27 @@ def make_scene(
         idle=Idle(person.habit.sway, (first, second, third, fourth)),
         recline_deg=person.habit.recline_deg,
     )
-    return _assemble(person, body, script, posed, phase_T)
+    beside = (*_worn_things(person.look), *draw_clutter(random))
+    return _assemble(person, body, script, posed, phase_T, beside)
+
+
+def _worn_things(look: Look) -> tuple[Prop, ...]:
+    """Return what sits on the head all the time."""
+    worn = []
+    if look.glasses is not None:
+        worn.append(Prop(props.make_glasses(look.glasses), ((0.0, Hold("head", WORN_GLASSES)),)))
+    if look.hat is not None:
+        worn.append(Prop(props.make_peak(look.hat), ((0.0, Hold("head", (0.14, 0.0, 0.10))),)))
+    return tuple(worn)
+
+
+def draw_clutter(random: np.random.Generator) -> tuple[Prop, ...]:
+    """Draw things that lie about and are not used, so that to see a thing is not to know."""
+    kinds = random.permutation(len(_CLUTTER))[: random.integers(0, 3)]
+    return tuple(
+        Prop(make(random), ((0.0, Hold("car", place, (random.uniform(-60, 60), 0.0, 0.0))),))
+        for make, place in (_CLUTTER[kind] for kind in kinds)
+    )
 
 
 def draw_cast(person: Person, random: np.random.Generator) -> Cast:
@@ -84,26 +125,55 @@ def draw_cast(person: Person, random: np.random.Generator) -> Cast:
 
 
 def draw_phases(
-    activity: Activity, pace: float, *, num_frames: int, random: np.random.Generator
+    activity: Activity,
+    pace: float,
+    *,
+    num_frames: int,
+    random: np.random.Generator,
+    hesitation: float,
 ) -> Array:
     """Return the phase of the script in every frame, (T,).
 
-    The pauses before and after are drawn alike, so that they say nothing about the direction.
+    A clip is a piece of the activity, as a chunk of Drive&Act is: somebody quick leaves pauses
+    before and after, somebody slow begins or ends outside the clip. Pauses, cuts and hesitation are
+    drawn alike for both directions, so that they say nothing about the direction.
+
+    Args:
+        activity: What is done.
+        pace: Speed relative to the average person.
+        num_frames: T.
+        random: Source of what differs from clip to clip.
+        hesitation: How unevenly the movement goes, 0 not at all to 1 much.
     """
     progress_T = (np.arange(num_frames) + 0.5) / num_frames
     if not activity.is_steady:
-        active = float(np.clip(0.88 / pace * random.uniform(0.9, 1.1), 0.62, 1.0))
-        start = random.uniform(0.0, 1.0 - active)
+        active = float(np.clip(0.92 / pace * random.uniform(0.8, 1.4), 0.6, 1.3))
+        start = random.uniform(0.0, 1.0) * (1.0 - active)
         progress_T = np.clip((progress_T - start) / active, 0.0, 1.0)
+    progress_T = _hesitate(progress_T, hesitation, random)
     return 1.0 - progress_T if activity.is_reversed else progress_T
 
 
-def _assemble(person: Person, body: Body, script: Script, posed: Posed, phase_T: Array) -> Scene:
+def _hesitate(progress_T: Array, hesitation: float, random: np.random.Generator) -> Array:
+    """Go through the parts of a movement at speeds of their own."""
+    durations = np.exp(hesitation * random.normal(size=_NUM_PARTS))
+    ends = np.concatenate([[0.0], np.cumsum(durations) / durations.sum()])
+    return np.interp(progress_T, ends, np.linspace(0.0, 1.0, _NUM_PARTS + 1))
+
+
+def _assemble(
+    person: Person,
+    body: Body,
+    script: Script,
+    posed: Posed,
+    phase_T: Array,
+    beside: tuple[Prop, ...],
+) -> Scene:
     transforms_TJ34 = posed.transforms(body)
     door = make_door(person.setting)
     shapes = [door]
     moves = [swing_door(door.vertices_V3, sample(script.door, phase_T))]
-    for prop in script.props:
+    for prop in (*script.props, *beside):
         shapes.append(prop.shape)
         moves.append(_move_prop(prop, posed.frames, phase_T))
     for cloth in script.cloths:

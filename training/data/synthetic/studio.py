@@ -1,7 +1,9 @@
-"""Film one person: performances in, frames out.
+"""Film one person: performances in, frames of every camera out.
 
-Shapes: `T` frames, `H` `W` pixels.
+Shapes: `T` frames, `H` `W` pixels, `P` pixels in row order.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,39 +11,62 @@ from numpy.typing import NDArray
 from models.labels import DRIVE_AND_ACT_LABELS
 from training.data.synthetic.body import Body
 from training.data.synthetic.cabin import make_cabin, make_scenery
-from training.data.synthetic.config import SyntheticConfig
-from training.data.synthetic.people import Person
-from training.data.synthetic.render import Actor, Camera, Light, Renderer
+from training.data.synthetic.cameras import VIEWS, Camera, Sensor, draw_camera
+from training.data.synthetic.config import CLIP_DURATION_S, SyntheticConfig
+from training.data.synthetic.people import Person, Setting
+from training.data.synthetic.render import Actor, Light, Stage, Viewpoint
 from training.data.synthetic.scene import Scene, make_scene
 from training.data.synthetic.wardrobe import make_wardrobe
 
-# Noise is drawn once a person, for so many pictures, and every frame takes a part of it.
-_NOISE_PICTURES = 4
+Floats = NDArray[np.float32]
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
 class Studio:
-    """A person in a lit car, in front of a camera."""
+    """A person in a car, in front of its cameras.
 
-    def __init__(self, config: SyntheticConfig, *, person_index: int, person: Person, body: Body):
+    Args:
+        config: What is made.
+        person_index: Which person.
+        person: The same person, drawn.
+        body: Their body.
+        views: Cameras to film with; each gives the same frames whatever others there are.
+    """
+
+    def __init__(
+        self,
+        config: SyntheticConfig,
+        *,
+        person_index: int,
+        person: Person,
+        body: Body,
+        views: Sequence[str],
+    ):
         self._config = config
         self._person_index = person_index
         self._person = person
         self._body = body
-        setting = person.setting
-        camera = Camera.from_setting(setting, size_px=config.size_px)
-        cabin = make_cabin(setting, recline_deg=person.habit.recline_deg)
-        scenery_P3 = make_scenery(camera.rays_P3, setting.scenery_seed)
-        self._renderer = Renderer(body, cabin, camera, scenery_P3)
-        random = np.random.default_rng([config.seed, person_index, 3])
-        grain = random.standard_normal(_NOISE_PICTURES * scenery_P3.size, dtype=np.float32)
-        self._noise = grain * np.float32(setting.noise)
+        cabin = make_cabin(person.setting, recline_deg=person.habit.recline_deg)
+        self._stage = Stage(body, cabin)
+        self.cameras = {
+            view: draw_camera(
+                view,
+                self._random(4, VIEWS.index(view)),
+                stature_m=person.stature_m,
+                size_px=config.size_px,
+            )
+            for view in views
+        }
+        self._viewpoints = [self._look(camera) for camera in self.cameras.values()]
         sleeve = "R" if person.habit.is_right_handed else "L"
-        self._wardrobe = make_wardrobe(body, person.look, first_sleeve=sleeve)
+        self._wardrobe = make_wardrobe(
+            body, person.look, first_sleeve=sleeve, random=self._random(3)
+        )
 
-    def film(self, label: str, take: int) -> NDArray[np.uint8]:
-        """Return the frames (T, H, W, 3), uint8 RGB, of one performance of an activity."""
-        seeds = [self._config.seed, self._person_index, 1, DRIVE_AND_ACT_LABELS.index(label), take]
-        random = np.random.default_rng(seeds)
+    def film(self, label: str, take: int) -> list[NDArray[np.uint8]]:
+        """Return one performance of an activity: for every view frames (T, H, W, 3), uint8 RGB."""
+        performance = (DRIVE_AND_ACT_LABELS.index(label), take)
+        random = self._random(1, *performance)
         num_frames = self._config.frames_per_clip
         scene = make_scene(
             self._person,
@@ -50,15 +75,31 @@ class Studio:
             num_frames=num_frames,
             random=random,
         )
-        self._renderer.start_clip(self._draw_light(random), self._actor(scene, 0))
-        pictures = (self._renderer.frame(self._actor(scene, index)) for index in range(num_frames))
-        return np.stack([self._develop(picture, random) for picture in pictures])
+        light = draw_light(self._person.setting, random)
+        pictures = self._shoot(scene, light, num_frames)
+        return [
+            develop(seen_TP3, camera.sensor, self._random(5, VIEWS.index(view), *performance))
+            for seen_TP3, (view, camera) in zip(pictures, self.cameras.items(), strict=True)
+        ]
 
-    def _draw_light(self, random: np.random.Generator) -> Light:
-        setting = self._person.setting
-        strength = random.uniform(0.85, 1.15)
-        red, green, blue = (channel * strength for channel in setting.sun_color)
-        return Light(setting.sun, (red, green, blue), setting.ambient)
+    def _shoot(self, scene: Scene, light: Light, num_frames: int) -> list[Floats]:
+        """Return linear pictures (T, P, 3) of every view."""
+        shape = (num_frames, self._config.size_px**2, 3)
+        pictures = [np.empty(shape, dtype=np.float32) for _ in self._viewpoints]
+        self._stage.start_clip(self._actor(scene, 0))
+        for index in range(num_frames):
+            self._stage.move(self._actor(scene, index))
+            time_s = index * CLIP_DURATION_S / num_frames
+            for seen_TP3, viewpoint in zip(pictures, self._viewpoints, strict=True):
+                seen_TP3[index] = viewpoint.picture(light, time_s=time_s)
+        return pictures
+
+    def _random(self, *purpose: int) -> np.random.Generator:
+        return np.random.default_rng([self._config.seed, self._person_index, *purpose])
+
+    def _look(self, camera: Camera) -> Viewpoint:
+        scenery_P3 = make_scenery(camera.rays_P3, self._person.setting.scenery_seed)
+        return Viewpoint(self._stage, camera, scenery_P3)
 
     def _actor(self, scene: Scene, index: int) -> Actor:
         colors_V3, padding_V = self._wardrobe.dressed(float(scene.jacket_T[index]))
@@ -70,14 +111,77 @@ class Studio:
             scene.things_TV3[index],
         )
 
-    def _develop(
-        self, picture_P3: NDArray[np.float32], random: np.random.Generator
-    ) -> NDArray[np.uint8]:
-        """Apply tone (gamma 4/3) and the sensor's noise."""
-        linear = np.clip(picture_P3, 0.0, 1.2)
-        toned = np.sqrt(linear * np.sqrt(linear))
-        start = random.integers(len(self._noise) - toned.size)
-        toned += self._noise[start : start + toned.size].reshape(toned.shape)
-        size = self._config.size_px
-        levels = (np.clip(toned, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
-        return levels.reshape(size, size, 3)
+
+def draw_light(setting: Setting, random: np.random.Generator) -> Light:
+    """Draw the light of one clip: the car turns below the sun, and drives past things."""
+    azimuth = np.radians(setting.sun_azimuth_deg + random.uniform(-60, 60))
+    elevation = np.radians(setting.sun_elevation_deg)
+    sun = (
+        float(np.cos(elevation) * np.cos(azimuth)),
+        float(np.cos(elevation) * np.sin(azimuth)),
+        float(np.sin(elevation)),
+    )
+    strength = setting.sun_strength * random.uniform(0.7, 1.3)
+    ambient = setting.ambient * random.uniform(0.8, 1.2)
+    warmth = setting.warmth
+    x, y, z = random.normal(0.0, 1.0, 3) * random.uniform(0.5, 3.5)
+    is_driving = random.uniform() < 0.6
+    return Light(
+        sun=sun,
+        sun_color=(strength * (1 + warmth), strength, strength * (1 - warmth)),
+        ambient=(ambient, ambient, ambient * (1 - warmth)),
+        outside=setting.outside * random.uniform(0.8, 1.25),
+        wave=(float(x), float(y), float(z)),
+        drift=random.uniform(0.5, 5.0) if is_driving else 0.0,
+    )
+
+
+def develop(seen_TP3: Floats, sensor: Sensor, random: np.random.Generator) -> NDArray[np.uint8]:
+    """Turn light into frames (T, H, W, 3): exposure, lens, tone and noise of a sensor."""
+    if sensor.is_infrared:
+        seen_TP3 = (seen_TP3 @ np.asarray(sensor.grey_mix, dtype=np.float32))[..., None]
+    num_frames, num_pixels, num_channels = seen_TP3.shape
+    side = round(num_pixels**0.5)
+    light_THWC = seen_TP3.reshape(num_frames, side, side, num_channels)
+    light_THWC = _blur(_smear(light_THWC, sensor.exposure), sensor.blur)
+    light_THWC = light_THWC * (_gain(light_THWC, sensor) * _vignette(side, sensor.vignette))
+    if not sensor.is_infrared:
+        light_THWC = light_THWC * np.asarray(sensor.tint, dtype=np.float32)
+    toned_THWC = np.clip(light_THWC, 0.0, 1.0) ** np.float32(sensor.contrast)
+    grain_THWC = random.standard_normal(toned_THWC.shape, dtype=np.float32)
+    toned_THWC += grain_THWC * np.float32(sensor.noise)
+    levels_THWC = (np.clip(toned_THWC, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
+    return np.broadcast_to(levels_THWC, (num_frames, side, side, 3))
+
+
+def _smear(light_THWC: Floats, share: float) -> Floats:
+    """Let every frame keep a share of the one before it, as long exposures do."""
+    before_THWC = np.concatenate([light_THWC[:1], light_THWC[:-1]])
+    smeared_THWC: Floats = light_THWC + np.float32(share) * (before_THWC - light_THWC)
+    return smeared_THWC
+
+
+def _blur(light_THWC: Floats, share: float) -> Floats:
+    """Give a share of every pixel's light to either neighbour, along rows and along columns."""
+    part = np.float32(share)
+    for axis in (1, 2):
+        size = light_THWC.shape[axis]
+        before: Floats = light_THWC.take([0, *range(size - 1)], axis=axis)
+        after: Floats = light_THWC.take([*range(1, size), size - 1], axis=axis)
+        light_THWC = (1 - 2 * part) * light_THWC + part * (before + after)
+    return light_THWC
+
+
+def _gain(light_THWC: Floats, sensor: Sensor) -> np.float32:
+    """Return the exposure that brings the first frame's clipped mean to the sensor's level."""
+    first = light_THWC[0] if sensor.is_infrared else light_THWC[0] @ _LUMA
+    gain = np.float32(1.0)
+    for _ in range(4):
+        gain *= np.float32(sensor.level) / max(np.clip(first * gain, 0.0, 1.0).mean(), 0.02)
+    return gain
+
+
+def _vignette(side: int, loss: float) -> Floats:
+    steps = np.linspace(-1.0, 1.0, side, dtype=np.float32)
+    kept_HW = 1.0 - np.float32(loss / 2) * (steps[:, None] ** 2 + steps**2)
+    return kept_HW[..., None]

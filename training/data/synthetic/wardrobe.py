@@ -3,19 +3,21 @@
 Shapes: `V` vertices.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from training.data.synthetic.body import BONE_INDEX, NECK, SIDES, SPINE, Body
-from training.data.synthetic.people import Look
+from training.data.synthetic.people import Fabric, Look
 from training.data.synthetic.tracks import Array
 
 _UNCOVERED = 9.0
 _SHOULDER = ("clavicle", "shoulder01")
 _JACKET_M = 0.014
-_EYE_M = 0.016
+_EYE_M = 0.011
+_CAP_M = 0.02
 _OPEN_FRONT_M = 0.045
 
 
@@ -26,11 +28,13 @@ class Wardrobe:
     Attributes:
         colors_V3: Albedo without a jacket.
         jacket_V3: Albedo with a jacket on.
+        padding_V: How far hair, hat and clothes without a jacket stand off the body, meters.
         order_V: Amount of "jacket worn" from which a vertex is covered; above 1 it never is.
     """
 
     colors_V3: Array
     jacket_V3: Array
+    padding_V: Array
     order_V: Array
 
     def dressed(self, worn: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -38,36 +42,80 @@ class Wardrobe:
         cover_V = np.clip((worn - self.order_V) / 0.02 + 1.0, 0.0, 1.0)
         cover_V *= float(worn > 0.0)
         colors_V3 = self.colors_V3 + cover_V[:, None] * (self.jacket_V3 - self.colors_V3)
-        return colors_V3.astype(np.float32), (cover_V * _JACKET_M).astype(np.float32)
+        padding_V = self.padding_V + cover_V * _JACKET_M
+        return colors_V3.astype(np.float32), padding_V.astype(np.float32)
 
 
-def make_wardrobe(body: Body, look: Look, *, first_sleeve: str) -> Wardrobe:
+def make_wardrobe(
+    body: Body, look: Look, *, first_sleeve: str, random: np.random.Generator
+) -> Wardrobe:
     """Dress a body.
 
     Args:
         body: Whom.
-        look: The colors.
+        look: What is worn.
         first_sleeve: The side, "L" or "R", whose arm goes into the jacket first.
+        random: Draws where patterns lie.
     """
-    owner_V = body.bones_VW[:, 0]
-    colors_V3 = np.tile(np.asarray(look.shirt), (len(owner_V), 1))
-    _dress_legs(colors_V3, body, look)
-    _show_skin(colors_V3, body, look)
-    _color_head(colors_V3, body, look)
+    vertices_V3 = body.vertices_V3.astype(np.float64)
+    colors_V3 = weave(look.shirt, vertices_V3, random)
+    padding_V = np.full(len(vertices_V3), look.looseness_m)
+    is_leg_V = _find_legs(body)
+    colors_V3[is_leg_V] = weave(look.trousers, vertices_V3, random)[is_leg_V]
+    is_foot_V = _is_any(body, tuple(f"foot.{side}" for side in SIDES))
+    colors_V3[is_foot_V] = look.shoes
+    is_skin_V = _find_skin(body, look)
+    colors_V3[is_skin_V] = look.skin
+    padding_V[is_skin_V | is_foot_V] = 0.0
+    _make_head(colors_V3, padding_V, body, look)
     order_V = _jacket_order(body, first_sleeve)
-    jacket_V3 = np.tile(np.asarray(look.jacket), (len(owner_V), 1))
-    return Wardrobe(colors_V3, jacket_V3, order_V)
+    return Wardrobe(colors_V3, weave(look.jacket, vertices_V3, random), padding_V, order_V)
+
+
+def weave(fabric: Fabric, vertices_V3: Array, random: np.random.Generator) -> Array:
+    """Return the albedo (V, 3) of a fabric on vertices at rest."""
+    second_V = _PATTERNS[fabric.pattern](vertices_V3 / fabric.scale_m, fabric.scale_m, random)
+    first, second = np.asarray(fabric.color), np.asarray(fabric.second)
+    colors_V3: Array = np.where(second_V[:, None], second, first)
+    # Folds and wear, so that no cloth is of one color.
+    return np.clip(colors_V3 * random.uniform(0.88, 1.12, (len(vertices_V3), 1)), 0.0, 1.0)
+
+
+def _blotches(scaled_V3: Array, random: np.random.Generator) -> Array:
+    """Return smooth noise (V,) of mean 0 and period about 4."""
+    waves = random.normal(0.0, 1.6, (6, 3))
+    phases = random.uniform(0, 2 * np.pi, 6)
+    blotches_V: Array = np.sin(scaled_V3 @ waves.T + phases).sum(axis=1)
+    return blotches_V
+
+
+_Pattern = Callable[[Array, float, np.random.Generator], NDArray[np.bool_]]
+_PATTERNS: dict[str, _Pattern] = {
+    "plain": lambda scaled_V3, scale_m, random: np.zeros(len(scaled_V3), dtype=np.bool_),
+    "stripes": lambda scaled_V3, scale_m, random: np.sin(scaled_V3[:, 2] * np.pi) > 0,
+    "columns": lambda scaled_V3, scale_m, random: np.sin(scaled_V3[:, 1] * np.pi) > 0,
+    "checks": lambda scaled_V3, scale_m, random: (
+        np.sin(scaled_V3[:, 1] * np.pi) * np.sin(scaled_V3[:, 2] * np.pi) > 0
+    ),
+    "blotches": lambda scaled_V3, scale_m, random: _blotches(scaled_V3, random) > 0.6,
+    "yoke": lambda scaled_V3, scale_m, random: scaled_V3[:, 2] * scale_m > 0.34,
+    "print": lambda scaled_V3, scale_m, random: (
+        (np.abs(scaled_V3[:, 1]) * scale_m < 0.09)
+        & (np.abs(scaled_V3[:, 2] * scale_m - 0.30) < 0.08)
+        & (scaled_V3[:, 0] > 0)
+    ),
+}
 
 
 def _is_any(body: Body, names: tuple[str, ...]) -> NDArray[np.bool_]:
     return np.isin(body.bones_VW[:, 0], [BONE_INDEX[name] for name in names])
 
 
-def _dress_legs(colors_V3: Array, body: Body, look: Look) -> None:
+def _find_legs(body: Body) -> NDArray[np.bool_]:
     legs = tuple(f"{bone}.{side}" for side in SIDES for bone in ("upperleg01", "lowerleg01"))
     is_hip_V = _is_any(body, ("root", *SPINE[:2])) & (body.vertices_V3[:, 2] < 0.05)
-    colors_V3[_is_any(body, legs) | is_hip_V] = look.trousers
-    colors_V3[_is_any(body, tuple(f"foot.{side}" for side in SIDES))] = look.shoes
+    is_leg_V: NDArray[np.bool_] = _is_any(body, legs) | is_hip_V
+    return is_leg_V
 
 
 def _arm_share(body: Body, side: str) -> Array:
@@ -88,23 +136,35 @@ def _arm_bones(side: str) -> tuple[str, ...]:
     return tuple(f"{bone}.{side}" for bone in bones)
 
 
-def _show_skin(colors_V3: Array, body: Body, look: Look) -> None:
+def _find_skin(body: Body, look: Look) -> NDArray[np.bool_]:
+    is_skin_V = _is_any(body, tuple(f"wrist.{side}" for side in SIDES)) | _find_head(body)
     for side in SIDES:
-        is_arm_V = _is_any(body, _arm_bones(side))
-        colors_V3[is_arm_V & (_arm_share(body, side) > look.sleeve)] = look.skin
-        colors_V3[_is_any(body, (f"wrist.{side}",))] = look.skin
+        is_skin_V |= _is_any(body, _arm_bones(side)) & (_arm_share(body, side) > look.sleeve)
+    return is_skin_V
 
 
-def _color_head(colors_V3: Array, body: Body, look: Look) -> None:
-    is_head_V = _is_any(body, NECK) & (body.vertices_V3[:, 2] > body.joint("neck01")[2] + 0.02)
-    local_V3 = body.vertices_V3 - body.joint("head")
-    x_V, y_V, z_V = local_V3.T
-    is_back_V = (x_V < 0.02) & (z_V > -0.02 - 0.08 * look.hair_length)
+def _find_head(body: Body) -> NDArray[np.bool_]:
+    is_above_V: NDArray[np.bool_] = body.vertices_V3[:, 2] > body.joint("neck01")[2] + 0.02
+    return is_above_V & _is_any(body, NECK)
+
+
+def _make_head(colors_V3: Array, padding_V: Array, body: Body, look: Look) -> None:
+    is_head_V = _find_head(body)
+    x_V, y_V, z_V = (body.vertices_V3 - body.joint("head")).T
+    is_back_V = (x_V < 0.02) & (z_V > -0.02 - 0.10 * look.hair_length)
     is_crown_V = (z_V > 0.10) & (x_V < 0.075) | (z_V > 0.105 + 0.1 * (x_V > 0.06))
     is_eye_V = np.hypot(np.abs(y_V) - 0.032, z_V - 0.042) < _EYE_M
-    colors_V3[is_head_V] = look.skin
-    colors_V3[is_head_V & (is_back_V | is_crown_V)] = look.hair
+    is_chin_V = (x_V > 0.03) & (z_V < -0.022) & (z_V > -0.11)
+    is_cap_V = is_head_V & (z_V > 0.085)
+    is_hair_V = is_head_V & (is_back_V | is_crown_V)
     colors_V3[is_head_V & is_eye_V & (x_V > 0.05)] = (0.06, 0.04, 0.04)
+    if look.beard:
+        colors_V3[is_head_V & is_chin_V] = 0.6 * np.asarray(look.hair) + 0.4 * np.asarray(look.skin)
+    colors_V3[is_hair_V] = look.hair
+    padding_V[is_hair_V] = look.hair_m
+    if look.hat is not None:
+        colors_V3[is_cap_V] = look.hat
+        padding_V[is_cap_V] = _CAP_M
 
 
 def _jacket_order(body: Body, first_sleeve: str) -> Array:

@@ -5,7 +5,8 @@ Shapes: `T` frames, `H` `W` pixels.
 
 import csv
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import astuple, dataclass, fields
 from fractions import Fraction
 from pathlib import Path
@@ -13,8 +14,6 @@ from pathlib import Path
 import av
 import numpy as np
 from numpy.typing import NDArray
-
-_CRF = "20"
 
 
 @dataclass(frozen=True)
@@ -41,33 +40,75 @@ def write_rows(path: Path, rows: Iterable[ChunkRow]) -> None:
     os.replace(part, path)
 
 
-def write_video(path: Path, clips: Iterable[NDArray[np.uint8]], *, frame_rate_hz: int) -> None:
-    """Encode clips (T, H, W, 3) one after the other, each starting with a key frame.
+def write_videos(
+    paths: Sequence[Path],
+    clips: Iterable[Sequence[NDArray[np.uint8]]],
+    *,
+    frame_rate_hz: int,
+    crfs: Sequence[int],
+) -> None:
+    """Encode what several cameras saw, each to a video of its own.
 
-    The video takes its name only when it is complete.
+    The videos take their names only when all are complete.
+
+    Args:
+        paths: The files, one a camera.
+        clips: Performance after performance the frames (T, H, W, 3) of every camera; each clip
+            starts with a key frame.
+        frame_rate_hz: Frames per second.
+        crfs: x264's constant rate factor of every camera.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    with av.open(str(part), "w", format="mp4") as container:
-        stream: av.VideoStream | None = None
-        for frames_THWC in clips:
-            stream = stream or _add_stream(container, frames_THWC, frame_rate_hz)
-            for picture in frames_THWC:
-                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        if stream is not None:
-            container.mux(stream.encode(None))
-    os.replace(part, path)
+    parts = [path.with_name(path.name + ".part") for path in paths]
+    with ExitStack() as stack:
+        encoders = [
+            stack.enter_context(_Encoder(part, frame_rate_hz, crf))
+            for part, crf in zip(parts, crfs, strict=True)
+        ]
+        for seen in clips:
+            for encoder, frames_THWC in zip(encoders, seen, strict=True):
+                encoder.write(frames_THWC)
+    for part, path in zip(parts, paths, strict=True):
+        os.replace(part, path)
 
 
-def _add_stream(
-    container: av.container.OutputContainer, frames_THWC: NDArray[np.uint8], frame_rate_hz: int
-) -> av.VideoStream:
-    num_frames, height, width, _ = frames_THWC.shape
-    # Key frames at a fixed distance fall on the starts of the clips. With one thread and without
-    # x264's macroblock tree, which for pictures of a few blocks reads memory that nobody has
-    # written, the same pictures always give the same bytes.
-    params = f"keyint={num_frames}:min-keyint={num_frames}:scenecut=0:open-gop=0:mbtree=0"
-    options = {"crf": _CRF, "preset": "veryfast", "threads": "1", "x264-params": params}
-    stream = container.add_stream("libx264", rate=Fraction(frame_rate_hz), options=options)
-    stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-    return stream
+class _Encoder:
+    """One H.264 file being written."""
+
+    def __init__(self, path: Path, frame_rate_hz: int, crf: int) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._container = av.open(str(path), "w", format="mp4")
+        self._frame_rate_hz = frame_rate_hz
+        self._crf = crf
+        self._stream: av.VideoStream | None = None
+
+    def __enter__(self) -> "_Encoder":
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        if self._stream is not None:
+            self._container.mux(self._stream.encode(None))
+        self._container.close()
+
+    def write(self, frames_THWC: NDArray[np.uint8]) -> None:
+        """Append a clip; all clips have the shape of the first one."""
+        stream = self._stream = self._stream or self._add_stream(frames_THWC.shape)
+        for picture in frames_THWC:
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+            self._container.mux(stream.encode(frame))
+
+    def _add_stream(self, shape: tuple[int, ...]) -> av.VideoStream:
+        num_frames, height, width, _ = shape
+        # Key frames at a fixed distance fall on the starts of the clips. With one thread and
+        # without x264's macroblock tree, which for pictures of a few blocks reads memory that
+        # nobody has written, the same pictures always give the same bytes.
+        params = f"keyint={num_frames}:min-keyint={num_frames}:scenecut=0:open-gop=0:mbtree=0"
+        options = {
+            "crf": str(self._crf),
+            "preset": "veryfast",
+            "threads": "1",
+            "x264-params": params,
+        }
+        rate = Fraction(self._frame_rate_hz)
+        stream = self._container.add_stream("libx264", rate=rate, options=options)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        return stream
