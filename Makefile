@@ -1,7 +1,7 @@
 # make setup   a virtual environment with every pinned dependency
 # make serve   the service on http://127.0.0.1:8000 with the shipped checkpoints
 # make test    everything that has to hold: style, types, imports, tests, coverage
-# make train   the shipped checkpoints, from data to export; about two hours on two cores
+# make train   the shipped checkpoints, from data to export; about four hours on two cores
 # make bench   the README's table, measured on this machine
 # make container   build the image, run it, and post a clip to it
 
@@ -39,7 +39,8 @@ servers:
 	  || echo 'prometheus or curl cannot be installed: their tests will be skipped'
 
 train: setup
-	$(BIN)/python -m training pipeline --recipe training/recipes/shipped.toml
+	$(BIN)/python -m training pipeline --recipe training/recipes/mobilenet3d-lite.toml
+	$(BIN)/python -m training pipeline --recipe training/recipes/mobilenet3d.toml
 
 bench: setup
 	$(BIN)/python -m benchmarks

@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from models.card import ModelName, NetworkConfig
 from models.errors import DriverActivityError
@@ -13,8 +13,6 @@ from models.spec import ClipSpec
 from training.data.augment import AugmentConfig
 from training.data.synthetic import SyntheticConfig
 from training.engine import FitConfig
-
-Precision = Literal["32-true", "bf16-mixed"]
 
 
 class RecipeError(DriverActivityError):
@@ -133,6 +131,8 @@ class TeacherConfig(Section):
     """The I3D teacher.
 
     Attributes:
+        of: Name of another recipe whose run of the same variant has trained the teacher, if it is
+            taken from there.
         width: Width multiplier; 1.0 is the published network.
         dropout: Share of pooled features dropped in training.
         start_weights: Weights to start from where they fit: a .safetensors
@@ -141,6 +141,7 @@ class TeacherConfig(Section):
         fit: How it is trained.
     """
 
+    of: ModelName | None = None
     width: float = Field(default=1.0, gt=0, le=1)
     dropout: float = Field(default=0.5, ge=0, lt=1)
     start_weights: Path | None = None
@@ -188,13 +189,20 @@ class QuantizeConfig(Section):
         num_calibration_batches: Batches that set the first ranges, and all there is for the
             post-training baseline.
         freeze_after_epochs: Epochs after which batch normalization and ranges stay fixed.
-        fit: How it is trained.
+        fit: How it is trained; at 32 bits, where its ranges are exact.
     """
 
     start: Literal["distilled", "fresh"] = "distilled"
     num_calibration_batches: int = Field(default=8, ge=1)
     freeze_after_epochs: int = Field(default=1, ge=0)
     fit: FitConfig
+
+    @field_validator("fit")
+    @classmethod
+    def _check_precision(cls, fit: FitConfig) -> FitConfig:
+        if fit.precision != "32-true":
+            raise ValueError(f"precision is {fit.precision!r}, must be '32-true' to quantize")
+        return fit
 
 
 class ExportConfig(Section):
@@ -227,8 +235,6 @@ class Recipe(Section):
         device: Where networks are trained: `cpu` or `cuda`.
         num_devices: Processes that train together, each on a GPU of its own or on its share of the
             processor; every batch size must be a multiple of it.
-        precision: `32-true`, or `bf16-mixed` for teacher and float students; quantization-aware
-            training stays at 32 bits, where its ranges are exact.
         run_dir: Folder below which runs are kept, as `<name>/<variant>`.
         labels: Activities in the order of the logits.
     """
@@ -238,7 +244,6 @@ class Recipe(Section):
     num_threads: int = Field(default=2, ge=1)
     device: Literal["cpu", "cuda"] = "cpu"
     num_devices: int = Field(default=1, ge=1)
-    precision: Precision = "32-true"
     run_dir: Path = Path("runs")
     labels: tuple[str, ...] = DRIVE_AND_ACT_LABELS
     spec: ClipSpec

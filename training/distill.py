@@ -92,7 +92,6 @@ def _train(
         loss,
         workspace.recipe.student.fit,
         workspace=workspace,
-        precision=workspace.recipe.precision,
         validation=Validation(network, workspace, student),
         teacher_logits_VNK=teacher_logits_VNK,
     )

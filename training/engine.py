@@ -40,6 +40,8 @@ class FitConfig(BaseModel):
         warmup_ratio: Share of all steps in which the learning rate of a cycle rises.
         label_smoothing: Share of the target spread over all classes.
         max_grad_norm: Gradients are scaled down to this norm.
+        precision: `32-true`, or `bf16-mixed`, which is faster on GPUs and, for a teacher, on
+            processors with AMX (1.6 times), and slower on others.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,6 +54,7 @@ class FitConfig(BaseModel):
     warmup_ratio: float = Field(default=0.2, gt=0, lt=1)
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
     max_grad_norm: float = Field(default=5.0, gt=0)
+    precision: Literal["32-true", "bf16-mixed"] = "32-true"
 
 
 class Loss(Protocol):

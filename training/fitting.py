@@ -12,7 +12,7 @@ from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from numpy.typing import NDArray
 from torch import nn
 
-from training.config import Precision, RecipeError
+from training.config import RecipeError
 from training.engine import Fit, FitConfig, Loss, read_state
 from training.inference import measure_network
 from training.progress import report, show_progress
@@ -52,7 +52,6 @@ def fit_network(
     *,
     workspace: Workspace,
     validation: Validation,
-    precision: Precision,
     teacher_logits_VNK: NDArray[np.float32] | None = None,
 ) -> None:
     """Train a network in place, going on where an interrupted call stopped.
@@ -63,11 +62,10 @@ def fit_network(
         config: How to train.
         workspace: The run, whose recipe names the devices.
         validation: What is done between epochs; knows the network.
-        precision: What the network computes in.
         teacher_logits_VNK: The teacher's answers for views 0 to V - 1 of each training clip.
     """
     _ = workspace.training_clips, workspace.val_clips  # decoded once, before there are processes
-    fabric = _make_fabric(workspace, validation.stage, precision)
+    fabric = _make_fabric(workspace, validation.stage, config)
     fabric.launch(
         partial(
             _fit,
@@ -82,14 +80,14 @@ def fit_network(
     network.load_state_dict(state["network"])
 
 
-def _make_fabric(workspace: Workspace, stage: str, precision: Precision) -> Fabric:
+def _make_fabric(workspace: Workspace, stage: str, config: FitConfig) -> Fabric:
     recipe = workspace.recipe
     try:
         return Fabric(
             accelerator=recipe.device,
             devices=recipe.num_devices,
             strategy="ddp_spawn" if recipe.num_devices > 1 else "auto",
-            precision=precision,
+            precision=config.precision,
             loggers=TensorBoardLogger(workspace.path("tensorboard"), name=stage, version=""),
         )
     except RuntimeError as exc:

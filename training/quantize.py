@@ -70,7 +70,6 @@ def _train(workspace: Workspace, network: QatMobileNet3D) -> None:
         soft_label_loss(recipe, recipe.quantize.fit),
         recipe.quantize.fit,
         workspace=workspace,
-        precision="32-true",
         validation=LateFreeze(network, workspace, "int8"),
         teacher_logits_VNK=cache_teacher_logits(workspace),
     )

@@ -16,7 +16,7 @@ from training.evaluate import infer_all
 from training.metrics import count_confusions, measure
 from training.plots import draw_confusions
 from training.progress import console, report, show_progress
-from training.workspace import read_examples
+from training.workspace import CLIPS, read_examples
 
 
 def measure_transfer(recipe: Recipe, model: Path, *, picture: Path | None) -> dict[str, float]:
@@ -69,7 +69,7 @@ def _answer(
         clips = decode_examples(
             examples,
             classifier.card.spec,
-            recipe.run_dir / recipe.name / "clips",
+            recipe.run_dir / CLIPS,
             num_workers=recipe.num_threads,
             progress=progress,
         )

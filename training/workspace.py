@@ -29,6 +29,8 @@ from training.data.views import TrainingViews, training_spec
 from training.progress import console, show_progress
 
 RECIPE_FILE = "recipe.json"
+CLIPS = "clips"
+"""Folder of decoded clips below `run_dir`, which all recipes share."""
 INDECISIVE: Any = {
     **dict.fromkeys(("export", "run_dir", "num_threads", "device"), True),
     "data": {"generator": {"num_workers"}},
@@ -52,7 +54,7 @@ class Workspace:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
-        self.folder = recipe.run_dir / recipe.name / recipe.variant
+        self.folder = self.folder_of(None)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._check_recipe()
 
@@ -64,13 +66,17 @@ class Workspace:
         """Return the path of a file of the run."""
         return self.folder / name
 
-    def result(self, name: str, *, of: str) -> Path:
-        """Return the path of a file that an earlier stage left.
+    def folder_of(self, recipe_name: str | None) -> Path:
+        """Return the folder of this run, or of the same variant of another recipe's."""
+        return self.recipe.run_dir / (recipe_name or self.recipe.name) / self.recipe.variant
+
+    def result(self, name: str, *, of: str, recipe_name: str | None = None) -> Path:
+        """Return the path of a file that an earlier stage left, in this run or another recipe's.
 
         Raises:
             StageMissingError: If it is not there.
         """
-        path = self.path(name)
+        path = self.folder_of(recipe_name) / name
         if not path.is_file():
             raise StageMissingError(f"{path} is missing: run the stage {of} first")
         return path
@@ -124,7 +130,7 @@ class Workspace:
             clips = decode_examples(
                 examples,
                 spec,
-                self.folder.parent / "clips",
+                self.recipe.run_dir / CLIPS,
                 num_workers=self.recipe.num_threads,
                 progress=progress,
             )

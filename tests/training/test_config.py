@@ -51,7 +51,8 @@ def test_unknown_key_is_refused(tmp_path: Path, old: str, new: str) -> None:
         ("num_train_people = 2", "num_train_people = -1"),
         ("seed = 1", 'seed = 1\nlabels = ["eating", "eating"]'),
         ("seed = 1", "seed = 1\nnum_devices = 3"),
-        ("seed = 1", 'seed = 1\nprecision = "16-mixed"'),
+        ("epochs = 2", 'epochs = 2\nprecision = "16-mixed"'),
+        ("rate = 0.0002", 'rate = 0.0002\nprecision = "bf16-mixed"'),
     ],
 )
 def test_value_that_is_not_accepted_is_refused(tmp_path: Path, old: str, new: str) -> None:
@@ -96,7 +97,7 @@ def test_run_goes_on_when_only_the_export_changed(
 def test_seed_of_the_command_line_gives_a_run_of_its_own() -> None:
     recipe = read_recipe(SMOKE, seed=7)
 
-    assert (recipe.seed, recipe.variant) == (7, "seed7")
+    assert (recipe.seed, recipe.variant) == (7, "split0-seed7")
 
 
 def test_split_of_the_command_line_is_taken_by_data_that_has_several() -> None:
@@ -107,4 +108,11 @@ def test_split_of_the_command_line_is_taken_by_data_that_has_several() -> None:
 
 def test_split_of_data_that_has_none_is_refused() -> None:
     with pytest.raises(RecipeError, match="split"):
-        read_recipe(SMOKE, split=1)
+        read_recipe(RECIPES / "state-farm.toml", split=1)
+
+
+def test_view_that_nobody_films_is_refused(tmp_path: Path) -> None:
+    path = write_recipe(tmp_path, 'views = ["passenger_side"]', 'views = ["ceiling"]')
+
+    with pytest.raises(RecipeError, match="'ceiling' is not filmed"):
+        read_recipe(path)

@@ -1,5 +1,6 @@
 """The data stage: make synthetic data where it is missing, then decode every split."""
 
+import time
 from pathlib import Path
 
 from training.config import Recipe, RecipeError, SyntheticData
@@ -14,14 +15,22 @@ def prepare_data(workspace: Workspace) -> None:
     """Make the data set if it is synthetic, check it, and decode the clips of all splits."""
     data = workspace.recipe.data
     if isinstance(data, SyntheticData):
-        with show_progress("synthetic drivers") as progress:
-            generate(data.generator, data.root, progress=progress)
+        _make_synthetic(data)
     clips = (workspace.training_clips, workspace.val_clips, workspace.test_clips)
     figures = {
         "clips": float(sum(len(split.examples) for split in clips)),
         "left_out": float(sum(len(split.failures) for split in clips)),
     }
     report("data", figures)
+
+
+def _make_synthetic(data: SyntheticData) -> None:
+    start_s = time.perf_counter()
+    with show_progress("synthetic drivers") as progress:
+        num_frames = generate(data.generator, data.root, progress=progress)
+    if num_frames:
+        rate_hz = num_frames / (time.perf_counter() - start_s)
+        report("synthetic", {"frames": float(num_frames), "frames_per_s": rate_hz})
 
 
 def check_data(recipe: Recipe) -> None:

@@ -144,12 +144,14 @@ def test_something_happens_in_every_clip_of_a_moving_activity(
     assert np.abs(np.diff(frames_THWC.astype(int), axis=0)).mean() > 1.0
 
 
-def test_preview_has_a_row_for_every_activity(tiny: SyntheticConfig, tmp_path: Path) -> None:
+def test_preview_has_a_row_for_every_activity_and_shows_every_view(
+    tiny: SyntheticConfig, tmp_path: Path
+) -> None:
     path = tmp_path / "sheet.png"
     write_preview(tiny, path, labels=("drinking", "writing"), num_people=2, num_columns=3)
 
     with Image.open(path) as sheet:
-        assert sheet.size == (3 * 32, 2 * 32)
+        assert sheet.size == (len(tiny.views) * 3 * 32, 2 * 32)
 
 
 def test_rare_activities_are_rare_when_balanced_as_drive_and_act(tiny: SyntheticConfig) -> None:

@@ -22,8 +22,10 @@ _RECORD = "synthetic.json"
 
 def generate(
     config: SyntheticConfig, root: Path, *, progress: Callable[[int, int], None] | None = None
-) -> None:
+) -> int:
     """Write a data set in the layout of Drive&Act, going on where an earlier call stopped.
+
+    Returns the number of frames that were rendered.
 
     Args:
         config: What to generate.
@@ -48,6 +50,8 @@ def generate(
             for split in SPLITS:
                 path = annotation_path(root, view=view, split_index=split_index, split=split)
                 write_rows(path, _split_rows(config, split_index, split))
+    num_clips = sum(len(schedule(config, index)) for index in missing)
+    return num_clips * config.frames_per_clip * len(config.views)
 
 
 def schedule(config: SyntheticConfig, person_index: int) -> list[tuple[str, int]]:

@@ -1,4 +1,4 @@
-"""A contact sheet to look at: one row an activity, frames from left to right in time."""
+"""A contact sheet to look at: one row an activity, and in it, camera by camera, frames in time."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def write_preview(
     *,
     labels: tuple[str, ...] = DRIVE_AND_ACT_LABELS,
     num_people: int = 6,
-    num_columns: int = 8,
+    num_columns: int = 4,
 ) -> None:
     """Write a contact sheet as an image.
 
@@ -27,23 +27,24 @@ def write_preview(
         config: What to render.
         path: Image file to write; its suffix decides the format.
         labels: The activities, from top to bottom.
-        num_people: The drivers who perform, in turn; from driver to driver all activities are seen
-            by another camera in turn, so that a sheet of few rows shows all.
+        num_people: The drivers who perform, in turn.
         num_columns: Frames shown of each clip.
     """
     people = [draw_person(config.seed, index) for index in range(num_people)]
-    bodies = make_bodies(people)
-    rows = []
-    for row, label in enumerate(labels):
-        index = row % num_people
-        view = config.views[(row + row // num_people) % len(config.views)]
-        studio = Studio(
-            config, person_index=index, person=people[index], body=bodies[index], views=[view]
+    studios = [
+        Studio(config, person_index=index, person=person, body=body, views=config.views)
+        for index, (person, body) in enumerate(zip(people, make_bodies(people), strict=True))
+    ]
+    rows = [
+        np.concatenate(
+            [_pick(seen, num_columns) for seen in studios[row % num_people].film(label, 0)], axis=1
         )
-        rows.append(_row(studio.film(label, 0)[0], num_columns))
+        for row, label in enumerate(labels)
+    ]
     Image.fromarray(np.concatenate(rows, axis=0)).save(path)
 
 
-def _row(frames_THWC: NDArray[np.uint8], num_columns: int) -> NDArray[np.uint8]:
+def _pick(frames_THWC: NDArray[np.uint8], num_columns: int) -> NDArray[np.uint8]:
+    """Return evenly spaced frames side by side."""
     picked = np.linspace(0, len(frames_THWC) - 1, num_columns).round().astype(int)
     return np.concatenate(list(frames_THWC[picked]), axis=1)
