@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.settings import Settings
+from benchmarks.distillation import measure_distillation
 from benchmarks.network import describe_machine, measure_networks
 from benchmarks.service import measure_service
 from benchmarks.table import render_models, write_table
@@ -32,7 +33,8 @@ def main() -> None:
     results = {"machine": describe_machine(), "network": measure_networks(registry)}
     with tempfile.TemporaryDirectory() as folder:
         results["service"] = measure_service(Path(folder))
-    for name in ("network", "service"):
+    results["distillation"] = measure_distillation()
+    for name in ("network", "service", "distillation"):
         _write(name, {"machine": results["machine"], name: results[name]})
     table = render_models(registry, results)
     write_table(ROOT / "README.md", table)

@@ -110,7 +110,8 @@ def _film_drinking() -> NDArray[np.uint8]:
     config = SyntheticConfig(frame_rate_hz=FRAME_RATE_HZ, size_px=640)
     person = draw_person(config.seed, 0)
     (body,) = make_bodies([person])
-    film_THWC = Studio(config, person_index=0, person=person, body=body).film("drinking", 0)
+    studio = Studio(config, person_index=0, person=person, body=body, views=["passenger_side"])
+    (film_THWC,) = studio.film("drinking", 0)
     return film_THWC[:, 80:560]
 
 

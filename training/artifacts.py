@@ -23,8 +23,13 @@ from training.workspace import Workspace
 Stage = Literal["scratch", "distilled", "ptq", "int8"]
 Metrics = Mapping[str, Mapping[str, float]]
 
-FLOAT_STAGES: tuple[Literal["scratch", "distilled"], ...] = ("scratch", "distilled")
 QUANTIZED_STAGES: tuple[Literal["ptq", "int8"], ...] = ("ptq", "int8")
+
+
+def student_stages(recipe: Recipe) -> tuple[Stage, ...]:
+    """Return the students that a recipe trains, the float ones first."""
+    baseline: tuple[Stage, ...] = ("scratch",) if recipe.student.labels_alone else ()
+    return (*baseline, "distilled", *QUANTIZED_STAGES)
 
 
 def stage_folder(run: Path, stage: str) -> Path:

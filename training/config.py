@@ -156,11 +156,13 @@ class StudentConfig(Section):
         network: Width and stem.
         start_weights: Weights to start from where they fit: a .safetensors file of a run or of a
             model folder, or the published Kinetics weights, a .pth file.
+        labels_alone: Whether it is trained on labels alone, too, to see what distillation is worth.
         fit: How it is trained, on labels alone and by distillation alike.
     """
 
     network: NetworkConfig
     start_weights: Path | None = None
+    labels_alone: bool = True
     fit: FitConfig
 
 

@@ -26,11 +26,12 @@ Student = Literal["scratch", "distilled"]
 
 
 def train_students(workspace: Workspace) -> None:
-    """Train both students, unless that was done before."""
+    """Train the student by distillation and, if asked for, on labels alone, unless it was done."""
     recipe = workspace.recipe
     fit = recipe.student.fit
     teacher_logits_VNK = cache_teacher_logits(workspace)
-    _train(workspace, "scratch", label_loss(recipe, fit), None)
+    if recipe.student.labels_alone:
+        _train(workspace, "scratch", label_loss(recipe, fit), None)
     _train(workspace, "distilled", soft_label_loss(recipe, fit), teacher_logits_VNK)
 
 

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from models.classifier import load_classifier, softmax
 from models.runtimes import RuntimeName
 from training.artifacts import (
-    FLOAT_STAGES,
-    QUANTIZED_STAGES,
     Stage,
     stage_folder,
+    student_stages,
     write_stage_folder,
 )
 from training.calibration import fit_temperature
@@ -59,7 +58,7 @@ def evaluate_models(workspace: Workspace) -> None:
     Students are measured as exported, on openvino; the int8 student also on torch.
     """
     answers = {"teacher": _answer(workspace, _teacher_infer(workspace), "teacher")}
-    for stage in (*FLOAT_STAGES, *QUANTIZED_STAGES):
+    for stage in student_stages(workspace.recipe):
         write_stage_folder(workspace, stage)
         answers[stage] = _answer(workspace, _stage_infer(workspace, stage, "openvino"), stage)
     on_torch = _stage_infer(workspace, "int8", "torch")

@@ -43,4 +43,5 @@ def export_models(workspace: Workspace) -> None:
 
 
 def _context(stages: dict[str, Any]) -> dict[str, dict[str, float]]:
-    return {"test_teacher": stages["teacher"], "test_labels_only": stages["scratch"]}
+    named = {"teacher": "test_teacher", "scratch": "test_labels_only"}
+    return {name: stages[stage] for stage, name in named.items() if stage in stages}

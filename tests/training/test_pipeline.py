@@ -103,6 +103,44 @@ def test_report_has_every_stage_of_every_run(
     assert "report.html" in capsys.readouterr().out
 
 
+def test_recipe_that_shares_a_teacher_trains_its_student_alone(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    text = SMOKE.read_text().replace('name = "smoke"', 'name = "pupil"', 1)
+    text = text.replace("[teacher]", '[teacher]\nof = "smoke"').replace(
+        "[student.network]", "[student]\nlabels_alone = false\n[student.network]"
+    )
+    recipe = tmp_path / "pupil.toml"
+    recipe.write_text(text)
+    cached = {path: path.stat().st_mtime_ns for path in workspace.folder.glob("teacher_logits*")}
+
+    trained = main(["pipeline", "--recipe", str(recipe), "--until", "evaluate"])
+    compared = main(
+        ["report", "--recipe", str(SMOKE), "--recipe", str(recipe), "--out", str(tmp_path)]
+    )
+
+    assert (trained, compared) == (0, 0)
+    again = {path: path.stat().st_mtime_ns for path in workspace.folder.glob("teacher_logits*")}
+    assert again == cached
+    pupil = Workspace(read_recipe(recipe)).folder
+    assert not list(pupil.glob("teacher.*")) + list(pupil.glob("scratch.*"))
+    rows = (tmp_path / "report.md").read_text().splitlines()[2:]
+    assert [row.split(" | ")[1] for row in rows if "pupil" in row] == ["distilled", "ptq", "int8"]
+
+
+def test_recipe_whose_teacher_was_never_trained_says_so(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = tmp_path / "orphan.toml"
+    text = SMOKE.read_text().replace('name = "smoke"', 'name = "orphan"', 1)
+    recipe.write_text(text.replace("[teacher]", '[teacher]\nof = "nobody"'))
+
+    status = main(["teacher", "--recipe", str(recipe)])
+
+    assert status == 1
+    assert "nobody/split0-seed1/teacher.safetensors is missing" in capsys.readouterr().err
+
+
 def test_report_of_a_recipe_that_never_ran_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,13 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.card import ONNX_FILE
-from training.artifacts import stage_folder
+from training.artifacts import stage_folder, student_stages
 from training.config import Recipe
 from training.evaluate import ANSWERS, RESULTS
 from training.teacher import WEIGHTS
 from training.workspace import RECIPE_FILE, StageMissingError
 
-STAGES = ("teacher", "scratch", "distilled", "ptq", "int8")
 AGREEMENTS = {"distilled": "fp32_with_teacher", "ptq": "ptq_with_fp32", "int8": "int8_with_fp32"}
 """Which agreement belongs to which stage: with its teacher, or with the float student."""
 
@@ -101,10 +100,16 @@ def finished_runs(recipe: Recipe) -> list[Path]:
     return folders
 
 
+def measured_stages(recipe: Recipe) -> tuple[str, ...]:
+    """Return the stages of a recipe: its teacher, unless it is another recipe's, and students."""
+    teacher = ("teacher",) if recipe.teacher.of is None else ()
+    return (*teacher, *student_stages(recipe))
+
+
 def _collect_recipe(recipe: Recipe) -> Iterator[Row]:
     folders = finished_runs(recipe)
     labels = tuple(json.loads((folders[0] / RECIPE_FILE).read_text(encoding="utf-8"))["labels"])
-    for stage in STAGES:
+    for stage in measured_stages(recipe):
         yield Row(
             recipe=recipe.name,
             stage=stage,

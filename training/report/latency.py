@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from models.classifier import load_classifier
 from training.artifacts import stage_folder
 from training.config import Recipe
-from training.report.collect import STAGES, finished_runs
+from training.report.collect import finished_runs, measured_stages
 from training.teacher import build_teacher
 from training.timing import time_interleaved
 
@@ -31,9 +31,12 @@ def measure_latencies(recipes: Sequence[Recipe]) -> dict[tuple[str, str], float]
     for recipe in recipes:
         window_NTHWC = _random_window(recipe)
         folder = finished_runs(recipe)[0]
-        calls[f"{recipe.name}/teacher"] = _teacher_call(recipe, window_NTHWC)
-        for stage in STAGES[1:]:
-            calls[f"{recipe.name}/{stage}"] = _student_call(folder, stage, window_NTHWC)
+        for stage in measured_stages(recipe):
+            calls[f"{recipe.name}/{stage}"] = (
+                _teacher_call(recipe, window_NTHWC)
+                if stage == "teacher"
+                else _student_call(folder, stage, window_NTHWC)
+            )
     num_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     seconds = time_interleaved(calls, num_rounds=NUM_ROUNDS, calls_per_round=CALLS_PER_ROUND)
