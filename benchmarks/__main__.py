@@ -10,10 +10,11 @@ from typing import Any
 
 from app.settings import Settings
 from benchmarks.distillation import measure_distillation
-from benchmarks.network import describe_machine, measure_networks
+from benchmarks.network import measure_networks
 from benchmarks.service import measure_service
 from benchmarks.table import render_models, write_table
 from models.registry import ModelRegistry
+from training.machine import describe_machine
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"

@@ -4,12 +4,10 @@ import contextlib
 import io
 import logging
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from models.card import ONNX_FILE, WEIGHTS_FILE, read_card
@@ -89,13 +87,3 @@ def _random_windows(folder: Path, num_windows: int) -> NDArray[np.uint8]:
 
 def _file_bytes(folder: Path) -> dict[str, int]:
     return {name: (folder / name).stat().st_size for name in (WEIGHTS_FILE, ONNX_FILE)}
-
-
-def describe_machine() -> dict[str, str]:
-    """Return what the figures were measured on."""
-    cpu = next(
-        line.split(":")[1].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    )
-    return {"cpu": cpu, "torch": torch.__version__, "openvino": version("openvino")}

@@ -73,7 +73,7 @@ def _run_transfer(options: argparse.Namespace) -> None:
 
 
 def _run_report(options: argparse.Namespace) -> None:
-    write_report([read_recipe(path) for path in options.recipe], options.out)
+    write_report({path: read_recipe(path) for path in options.recipe}, options.out)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -48,10 +48,11 @@ def make_cells(
     ]
 
 
-def render_markdown(cells: Sequence[Sequence[str]]) -> str:
-    """Return the table in Markdown."""
+def render_markdown(cells: Sequence[Sequence[str]], commands: Sequence[str], versions: str) -> str:
+    """Return the table in Markdown, and below it how it is made again."""
     lines = [HEADER, ["---"] * len(HEADER), *cells]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return "\n".join([table, "", f"Measured with {versions}:", "", "```sh", *commands, "```", ""])
 
 
 def _spread(row: Row, figure: str) -> str:

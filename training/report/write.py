@@ -20,6 +20,7 @@ from training.plots import draw_confusions, draw_front, draw_histories, draw_rel
 from training.progress import console
 from training.report.collect import Row, collect_rows
 from training.report.latency import measure_latencies
+from training.report.provenance import list_commands, name_versions
 from training.report.table import HEADER, make_cells, render_markdown
 
 PAGE = "report.html"
@@ -47,18 +48,18 @@ class Section:
     pictures: list[Picture]
 
 
-def write_report(recipes: Sequence[Recipe], folder: Path) -> None:
+def write_report(recipes: Mapping[Path, Recipe], folder: Path) -> None:
     """Write `report.html` and `report.md` about the finished runs of recipes.
 
     Args:
-        recipes: Whose runs; every split and seed that was evaluated counts.
+        recipes: Whose runs, by their files; every split and seed that was evaluated counts.
         folder: Where to write; made if it does not exist.
 
     Raises:
         StageMissingError: If a recipe has no finished run.
     """
-    rows = collect_rows(recipes)
-    latencies_ms = measure_latencies(recipes)
+    rows = collect_rows(tuple(recipes.values()))
+    latencies_ms = measure_latencies(tuple(recipes.values()))
     cells = make_cells(rows, latencies_ms)
     sections = [_overview(rows, latencies_ms), *_sections(rows)]
     environment = Environment(
@@ -66,13 +67,13 @@ def write_report(recipes: Sequence[Recipe], folder: Path) -> None:
         autoescape=select_autoescape(),
         undefined=StrictUndefined,
     )
-    runs = sorted({str(path) for row in rows for path in row.folders})
+    commands, versions = list_commands(recipes), name_versions()
     page = environment.get_template("report.html.j2").render(
-        header=HEADER, cells=cells, sections=sections, runs=runs
+        header=HEADER, cells=cells, sections=sections, commands=commands, versions=versions
     )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / PAGE).write_text(page, encoding="utf-8")
-    (folder / TABLE).write_text(render_markdown(cells), encoding="utf-8")
+    (folder / TABLE).write_text(render_markdown(cells, commands, versions), encoding="utf-8")
     console.print(f"wrote {folder / PAGE} and {folder / TABLE}")
 
 
