@@ -111,7 +111,7 @@ def _film_drinking() -> NDArray[np.uint8]:
     person = draw_person(config.seed, 0)
     (body,) = make_bodies([person])
     studio = Studio(config, person_index=0, person=person, body=body, views=["passenger_side"])
-    (film_THWC,) = studio.film("drinking", 0)
+    film_THWC = studio.film("drinking", 0)["passenger_side"]
     return film_THWC[:, 80:560]
 
 

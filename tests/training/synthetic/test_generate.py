@@ -86,10 +86,10 @@ def test_frames_depend_on_neither_worker_nor_other_cameras(
     body = make_bodies([person])[0]
     studio = Studio(tiny, person_index=1, person=person, body=body, views=["passenger_side"])
     write_videos(
-        [tmp_path / "again.mp4"],
+        {"passenger_side": tmp_path / "again.mp4"},
         (studio.film(label, take) for label, take in schedule(tiny, 1)),
         frame_rate_hz=tiny.frame_rate_hz,
-        crfs=[studio.cameras["passenger_side"].sensor.crf],
+        crfs={"passenger_side": studio.cameras["passenger_side"].sensor.crf},
     )
 
     expected = _videos(dataset, "passenger_side")[1].read_bytes()
@@ -138,7 +138,7 @@ def test_something_happens_in_every_clip_of_a_moving_activity(
 ) -> None:
     studio = Studio(tiny, person_index=0, person=person, body=body, views=["passenger_side"])
 
-    (frames_THWC,) = studio.film("drinking", 0)
+    frames_THWC = studio.film("drinking", 0)["passenger_side"]
 
     assert frames_THWC.shape == (12, 32, 32, 3)
     assert np.abs(np.diff(frames_THWC.astype(int), axis=0)).mean() > 1.0
@@ -162,3 +162,35 @@ def test_rare_activities_are_rare_when_balanced_as_drive_and_act(tiny: Synthetic
     assert counts.total() == 34 * 100
     # 1,810 to 14 there.
     assert counts["sitting_still"] / counts["closing_door_outside"] == pytest.approx(129, rel=0.5)
+
+
+def test_cameras_that_take_turns_film_every_clip_once(
+    tiny: SyntheticConfig, tmp_path: Path
+) -> None:
+    config = replace(
+        tiny,
+        takes_turns=True,
+        clips_per_activity=2,
+        num_train_people=1,
+        num_val_people=0,
+        num_test_people=0,
+    )
+
+    num_frames = generate(config, tmp_path)
+
+    examples = [
+        read_drive_and_act(
+            tmp_path,
+            views=[view],
+            test_views=[view],
+            split_index=0,
+            video_suffix=".mp4",
+            frame_rate_hz=4,
+        )
+        for view in config.views
+    ]
+    assert num_frames == 2 * 34 * config.frames_per_clip
+    for view, seen in zip(config.views, examples, strict=True):
+        assert sorted(example.label for example in seen) == sorted(DRIVE_AND_ACT_LABELS)
+        with av.open(str(_videos(tmp_path, view)[0])) as container:
+            assert sum(1 for _ in container.decode(video=0)) == 34 * config.frames_per_clip

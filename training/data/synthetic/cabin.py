@@ -192,7 +192,7 @@ def make_scenery(rays_P3: NDArray[np.float32], seed: int) -> NDArray[np.float32]
     tints = random.uniform(0.1, 0.7, (num_blocks, 1)) * hue
     tints = tints * random.uniform(0.94, 1.06, (num_blocks, 3))
     sky = np.array([0.55, 0.68, 0.85]) * random.uniform(0.6, 1.15)
-    ground = np.array([0.35, 0.37, 0.30]) * random.uniform(0.4, 1.2, 3)
+    ground = np.array([0.35, 0.37, 0.30]) * random.uniform(0.4, 1.2)
     is_low_P = (height_P < random.uniform(-0.1, 0.05))[:, None]
     is_block_P = (height_P < blocks[block_P])[:, None]
     above_P3 = np.where(is_block_P, tints[block_P], sky + 0.3 * height_P[:, None])

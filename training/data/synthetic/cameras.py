@@ -15,6 +15,7 @@ from training.data.synthetic.tracks import Array, rotation, unit
 _USUAL_STATURE_M = 1.7
 # How much further up a seated head is for somebody taller, as a share of the difference.
 _HEAD_SHARE = 0.5
+_ASPECTS = (1.0, 1280 / 1024, 4 / 3, 4 / 3, 16 / 9)
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Place:
     Attributes:
         position: Meters, car frame.
         aim: The point it looks at.
-        field_of_view_deg: Full angle of the square picture.
+        field_of_view_deg: Full angle of a square picture; a wider one shows more at its sides and
+            a little less above and below.
         spread_m: Largest shift of the position per axis.
         aim_spread_m: Largest shift of the aim per axis.
         turn_deg: Largest rotation about its own axis.
@@ -62,7 +64,7 @@ class Sensor:
         is_infrared: Whether it sees near infrared: grey, and lit by a lamp of its own.
         lamp: Strength of that lamp at a distance of one meter.
         grey_mix: Shares of red, green and blue in a material's near-infrared albedo.
-        level: Mean brightness that the exposure aims at, in [0, 1].
+        level: Linear brightness that the exposure gives to the car, in [0, 1].
         contrast: Exponent of the tone curve.
         tint: Factors of the channels, from the white balance.
         blur: Share of light that a pixel gives to each of its neighbours along a row or column.
@@ -118,23 +120,39 @@ def draw_camera(
     turn_deg = random.uniform(-place.turn_deg, place.turn_deg)
     field_of_view_deg = place.field_of_view_deg * random.uniform(0.9, 1.12)
     rays_P3 = pixel_rays(
-        aim - position, turn_deg=turn_deg, field_of_view_deg=field_of_view_deg, size_px=size_px
+        aim - position,
+        turn_deg=turn_deg,
+        field_of_view_deg=field_of_view_deg,
+        aspect=float(random.choice(_ASPECTS)),
+        size_px=size_px,
     )
     x, y, z = (float(value) for value in position)
     return Camera((x, y, z), rays_P3, _draw_sensor(random))
 
 
 def pixel_rays(
-    direction: Array, *, turn_deg: float, field_of_view_deg: float, size_px: int
+    direction: Array, *, turn_deg: float, field_of_view_deg: float, aspect: float, size_px: int
 ) -> NDArray[np.float32]:
-    """Return the directions (P, 3) of a square pinhole camera's pixels, from the top left."""
+    """Return the directions (P, 3) of a pinhole camera's pixels, from the top left.
+
+    The pictures of real cameras are wider than high, and a network sees them squeezed to a square;
+    so are these.
+
+    Args:
+        direction: Where the camera looks.
+        turn_deg: Rotation about that direction.
+        field_of_view_deg: Full angle of a square picture; a wider one shows more at its sides and
+            a little less above and below.
+        aspect: Width of the picture as a share of its height.
+        size_px: Height and width in pixels.
+    """
     forward = unit(direction)
     right = unit(np.cross(forward, [0.0, 0.0, 1.0]))
     axes = np.stack([right, np.cross(right, forward), forward], axis=-1)
     axes = axes @ rotation(2, turn_deg)
     half = np.tan(np.radians(field_of_view_deg) / 2)
     steps = (np.arange(size_px) + 0.5) / size_px * 2 - 1
-    across, down = np.meshgrid(steps * half, steps * half)
+    across, down = np.meshgrid(steps * half * aspect**0.7, steps * half / aspect**0.3)
     local = np.stack([across, -down, np.ones_like(across)], axis=-1).reshape(-1, 3)
     return unit(local @ axes.T).astype(np.float32)
 
@@ -142,12 +160,12 @@ def pixel_rays(
 def _draw_sensor(random: np.random.Generator) -> Sensor:
     is_infrared = bool(random.uniform() < 0.35)
     mix = random.dirichlet([2.0, 2.0, 2.0])
-    red, green, blue = random.uniform(0.88, 1.12, 3)
+    red, green, blue = random.uniform(0.94, 1.06, 3)
     return Sensor(
         is_infrared=is_infrared,
         lamp=random.uniform(0.3, 1.0) if is_infrared else 0.0,
         grey_mix=(float(mix[0]), float(mix[1]), float(mix[2])),
-        level=random.uniform(0.14, 0.34) if is_infrared else random.uniform(0.22, 0.5),
+        level=random.uniform(0.08, 0.26) if is_infrared else random.uniform(0.10, 0.32),
         contrast=random.uniform(0.55, 1.0),
         tint=(red, green, blue),
         blur=random.uniform(0.0, 0.22),

@@ -25,7 +25,9 @@ class SyntheticConfig:
         clips_per_activity: Clips of 3 s that each driver performs of each activity, on average.
         balance: `uniform`, all activities alike; or `drive_and_act`, about as often as there,
             where some are two orders of magnitude rarer than others.
-        views: Cameras that film every performance.
+        views: Cameras that film.
+        takes_turns: Whether a clip is filmed by one of the cameras, in turn, instead of by all:
+            more different clips for the same work, where nobody has to compare views.
         frame_rate_hz: Frames per second of the videos; 3 s must be a whole number of frames.
         size_px: Height and width of the videos, even.
         num_workers: Processes that render; does not change the frames.
@@ -41,6 +43,7 @@ class SyntheticConfig:
     clips_per_activity: int = 1
     balance: Literal["uniform", "drive_and_act"] = "uniform"
     views: tuple[str, ...] = VIEWS
+    takes_turns: bool = False
     frame_rate_hz: int = 10
     size_px: int = 128
     num_workers: int = 2
@@ -67,6 +70,10 @@ class SyntheticConfig:
     def frames_per_clip(self) -> int:
         """Count the frames of one clip."""
         return round(CLIP_DURATION_S * self.frame_rate_hz)
+
+    def views_of(self, take: int) -> tuple[str, ...]:
+        """Name the cameras that film the n-th clip of a person and an activity."""
+        return (self.views[take % len(self.views)],) if self.takes_turns else self.views
 
     def split_of(self, person_index: int, split_index: int) -> Split:
         """Name the part of a driver in one of the three official splits, 0 to 2.

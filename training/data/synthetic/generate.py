@@ -39,7 +39,7 @@ def generate(
     missing = [
         index
         for index in range(config.num_people)
-        if not all(path.exists() for path in _videos(config, root, index))
+        if not all(path.exists() for path in _videos(config, root, index).values())
     ]
     num_done = config.num_people - len(missing)
     for done in _film_people(config, root, missing):
@@ -49,13 +49,13 @@ def generate(
         for split_index in range(NUM_SPLITS):
             for split in SPLITS:
                 path = annotation_path(root, view=view, split_index=split_index, split=split)
-                write_rows(path, _split_rows(config, split_index, split))
-    num_clips = sum(len(schedule(config, index)) for index in missing)
-    return num_clips * config.frames_per_clip * len(config.views)
+                write_rows(path, _split_rows(config, view, split_index, split))
+    num_clips = sum(len(_seen_by(config, view, i)) for view in config.views for i in missing)
+    return num_clips * config.frames_per_clip
 
 
 def schedule(config: SyntheticConfig, person_index: int) -> list[tuple[str, int]]:
-    """Return the shuffled (activity, take) pairs of a person's video, in order."""
+    """Return the shuffled (activity, take) pairs of a person, in the order of filming."""
     random = np.random.default_rng([config.seed, person_index, 2])
     pairs = [
         (label, take)
@@ -63,6 +63,12 @@ def schedule(config: SyntheticConfig, person_index: int) -> list[tuple[str, int]
         for take in range(count)
     ]
     return [pairs[index] for index in random.permutation(len(pairs))]
+
+
+def _seen_by(config: SyntheticConfig, view: str, person_index: int) -> list[tuple[str, int]]:
+    """Return what of a person's schedule a camera films, in order."""
+    pairs = schedule(config, person_index)
+    return [(label, take) for label, take in pairs if view in config.views_of(take)]
 
 
 def _count_takes(config: SyntheticConfig, random: np.random.Generator) -> list[int]:
@@ -94,8 +100,8 @@ def _file_id(person_index: int) -> str:
     return f"vp{person_index + 1}/run1"
 
 
-def _videos(config: SyntheticConfig, root: Path, person_index: int) -> list[Path]:
-    return [root / view / f"{_file_id(person_index)}.mp4" for view in config.views]
+def _videos(config: SyntheticConfig, root: Path, person_index: int) -> dict[str, Path]:
+    return {view: root / view / f"{_file_id(person_index)}.mp4" for view in config.views}
 
 
 def _film_people(config: SyntheticConfig, root: Path, indices: list[int]) -> Iterator[int]:
@@ -124,16 +130,18 @@ def _film_person(config: SyntheticConfig, person_index: int, body: Body, root: P
         _videos(config, root, person_index),
         (studio.film(label, take) for label, take in schedule(config, person_index)),
         frame_rate_hz=config.frame_rate_hz,
-        crfs=[camera.sensor.crf for camera in studio.cameras.values()],
+        crfs={view: camera.sensor.crf for view, camera in studio.cameras.items()},
     )
 
 
-def _split_rows(config: SyntheticConfig, split_index: int, split: Split) -> Iterator[ChunkRow]:
+def _split_rows(
+    config: SyntheticConfig, view: str, split_index: int, split: Split
+) -> Iterator[ChunkRow]:
     length = config.frames_per_clip
     for index in range(config.num_people):
         if config.split_of(index, split_index) != split:
             continue
-        for position, (label, _) in enumerate(schedule(config, index)):
+        for position, (label, _) in enumerate(_seen_by(config, view, index)):
             start = position * length
             yield ChunkRow(
                 index + 1, _file_id(index), position, start, start + length, label, chunk_id=0

@@ -1,5 +1,6 @@
 """A contact sheet to look at: one row an activity, and in it, camera by camera, frames in time."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,16 +31,16 @@ def write_preview(
         num_people: The drivers who perform, in turn.
         num_columns: Frames shown of each clip.
     """
+    everywhere = replace(config, takes_turns=False)
     people = [draw_person(config.seed, index) for index in range(num_people)]
     studios = [
-        Studio(config, person_index=index, person=person, body=body, views=config.views)
+        Studio(everywhere, person_index=index, person=person, body=body, views=config.views)
         for index, (person, body) in enumerate(zip(people, make_bodies(people), strict=True))
     ]
+    films = [studios[row % num_people].film(label, 0) for row, label in enumerate(labels)]
     rows = [
-        np.concatenate(
-            [_pick(seen, num_columns) for seen in studios[row % num_people].film(label, 0)], axis=1
-        )
-        for row, label in enumerate(labels)
+        np.concatenate([_pick(seen, num_columns) for seen in film.values()], axis=1)
+        for film in films
     ]
     Image.fromarray(np.concatenate(rows, axis=0)).save(path)
 

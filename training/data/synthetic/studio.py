@@ -19,6 +19,8 @@ from training.data.synthetic.scene import Scene, make_scene
 from training.data.synthetic.wardrobe import make_wardrobe
 
 Floats = NDArray[np.float32]
+METERED_QUANTILE = 0.45
+"""Which brightness the exposure looks at: most of the car, and not the sky in its windows."""
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
@@ -31,6 +33,9 @@ class Studio:
         person: The same person, drawn.
         body: Their body.
         views: Cameras to film with; each gives the same frames whatever others there are.
+
+    Attributes:
+        cameras: The cameras, by view.
     """
 
     def __init__(
@@ -57,14 +62,15 @@ class Studio:
             )
             for view in views
         }
-        self._viewpoints = [self._look(camera) for camera in self.cameras.values()]
+        self._viewpoints = {view: self._look(camera) for view, camera in self.cameras.items()}
         sleeve = "R" if person.habit.is_right_handed else "L"
         self._wardrobe = make_wardrobe(
             body, person.look, first_sleeve=sleeve, random=self._random(3)
         )
 
-    def film(self, label: str, take: int) -> list[NDArray[np.uint8]]:
-        """Return one performance of an activity: for every view frames (T, H, W, 3), uint8 RGB."""
+    def film(self, label: str, take: int) -> dict[str, NDArray[np.uint8]]:
+        """Return one performance of an activity: frames (T, H, W, 3), uint8 RGB, by view."""
+        views = [view for view in self._config.views_of(take) if view in self.cameras]
         performance = (DRIVE_AND_ACT_LABELS.index(label), take)
         random = self._random(1, *performance)
         num_frames = self._config.frames_per_clip
@@ -76,22 +82,27 @@ class Studio:
             random=random,
         )
         light = draw_light(self._person.setting, random)
-        pictures = self._shoot(scene, light, num_frames)
-        return [
-            develop(seen_TP3, camera.sensor, self._random(5, VIEWS.index(view), *performance))
-            for seen_TP3, (view, camera) in zip(pictures, self.cameras.items(), strict=True)
-        ]
+        return {
+            view: develop(
+                seen_TP3,
+                self.cameras[view].sensor,
+                self._random(5, VIEWS.index(view), *performance),
+            )
+            for view, seen_TP3 in self._shoot(scene, light, num_frames, views).items()
+        }
 
-    def _shoot(self, scene: Scene, light: Light, num_frames: int) -> list[Floats]:
-        """Return linear pictures (T, P, 3) of every view."""
+    def _shoot(
+        self, scene: Scene, light: Light, num_frames: int, views: Sequence[str]
+    ) -> dict[str, Floats]:
+        """Return linear pictures (T, P, 3) by view."""
         shape = (num_frames, self._config.size_px**2, 3)
-        pictures = [np.empty(shape, dtype=np.float32) for _ in self._viewpoints]
+        pictures = {view: np.empty(shape, dtype=np.float32) for view in views}
         self._stage.start_clip(self._actor(scene, 0))
         for index in range(num_frames):
             self._stage.move(self._actor(scene, index))
             time_s = index * CLIP_DURATION_S / num_frames
-            for seen_TP3, viewpoint in zip(pictures, self._viewpoints, strict=True):
-                seen_TP3[index] = viewpoint.picture(light, time_s=time_s)
+            for view, seen_TP3 in pictures.items():
+                seen_TP3[index] = self._viewpoints[view].picture(light, time_s=time_s)
         return pictures
 
     def _random(self, *purpose: int) -> np.random.Generator:
@@ -173,12 +184,10 @@ def _blur(light_THWC: Floats, share: float) -> Floats:
 
 
 def _gain(light_THWC: Floats, sensor: Sensor) -> np.float32:
-    """Return the exposure that brings the first frame's clipped mean to the sensor's level."""
+    """Return the exposure that brings the darker half of the first frame to the sensor's level."""
     first = light_THWC[0] if sensor.is_infrared else light_THWC[0] @ _LUMA
-    gain = np.float32(1.0)
-    for _ in range(4):
-        gain *= np.float32(sensor.level) / max(np.clip(first * gain, 0.0, 1.0).mean(), 0.02)
-    return gain
+    metered = max(float(np.quantile(first, METERED_QUANTILE)), 1e-3)
+    return np.float32(sensor.level / metered)
 
 
 def _vignette(side: int, loss: float) -> Floats:

@@ -5,7 +5,7 @@ Shapes: `T` frames, `H` `W` pixels.
 
 import csv
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import astuple, dataclass, fields
 from fractions import Fraction
@@ -41,34 +41,34 @@ def write_rows(path: Path, rows: Iterable[ChunkRow]) -> None:
 
 
 def write_videos(
-    paths: Sequence[Path],
-    clips: Iterable[Sequence[NDArray[np.uint8]]],
+    paths: Mapping[str, Path],
+    clips: Iterable[Mapping[str, NDArray[np.uint8]]],
     *,
     frame_rate_hz: int,
-    crfs: Sequence[int],
+    crfs: Mapping[str, int],
 ) -> None:
     """Encode what several cameras saw, each to a video of its own.
 
     The videos take their names only when all are complete.
 
     Args:
-        paths: The files, one a camera.
-        clips: Performance after performance the frames (T, H, W, 3) of every camera; each clip
-            starts with a key frame.
+        paths: The files, by view.
+        clips: Performance after performance the frames (T, H, W, 3) of every camera that films it;
+            each clip starts with a key frame.
         frame_rate_hz: Frames per second.
-        crfs: x264's constant rate factor of every camera.
+        crfs: x264's constant rate factor, by view.
     """
-    parts = [path.with_name(path.name + ".part") for path in paths]
+    parts = {view: path.with_name(path.name + ".part") for view, path in paths.items()}
     with ExitStack() as stack:
-        encoders = [
-            stack.enter_context(_Encoder(part, frame_rate_hz, crf))
-            for part, crf in zip(parts, crfs, strict=True)
-        ]
+        encoders = {
+            view: stack.enter_context(_Encoder(part, frame_rate_hz, crfs[view]))
+            for view, part in parts.items()
+        }
         for seen in clips:
-            for encoder, frames_THWC in zip(encoders, seen, strict=True):
-                encoder.write(frames_THWC)
-    for part, path in zip(parts, paths, strict=True):
-        os.replace(part, path)
+            for view, frames_THWC in seen.items():
+                encoders[view].write(frames_THWC)
+    for view, part in parts.items():
+        os.replace(part, paths[view])
 
 
 class _Encoder:
