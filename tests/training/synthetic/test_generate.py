@@ -120,11 +120,14 @@ def test_missing_person_is_filmed_and_reported(
         kept.parent.mkdir(parents=True)
         kept.write_bytes(video.read_bytes())
     _videos(tmp_path)[1].unlink()
+    leftover = tmp_path / "inner_mirror" / "vp2" / "run1.mp4.123.part"
+    leftover.write_bytes(b"half a video")
     seen: list[tuple[int, int]] = []
 
     generate(tiny, tmp_path, progress=lambda done, total: seen.append((done, total)))
 
     assert seen == [(3, 3)]
+    assert not leftover.exists()
     assert _videos(tmp_path)[1].read_bytes() == _videos(dataset)[1].read_bytes()
 
 

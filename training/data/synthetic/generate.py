@@ -15,7 +15,7 @@ from training.data.synthetic.body import Body, make_bodies
 from training.data.synthetic.config import NUM_SPLITS, SyntheticConfig
 from training.data.synthetic.frequency import RELATIVE_FREQUENCY
 from training.data.synthetic.people import draw_person
-from training.data.synthetic.writer import ChunkRow, write_rows, write_videos
+from training.data.synthetic.writer import PART, ChunkRow, write_rows, write_videos
 
 _RECORD = "synthetic.json"
 
@@ -36,6 +36,8 @@ def generate(
         DataError: If the folder holds a data set of another configuration.
     """
     _claim(root, config)
+    for leftover in root.rglob(f"*{PART}"):
+        leftover.unlink()
     missing = [
         index
         for index in range(config.num_people)
@@ -85,7 +87,7 @@ def _claim(root: Path, config: SyntheticConfig) -> None:
     record = root / _RECORD
     root.mkdir(parents=True, exist_ok=True)
     if not record.exists():
-        part = record.with_name(record.name + ".part")
+        part = record.with_name(record.name + PART)
         part.write_text(config.fingerprint())
         os.replace(part, record)
     found = record.read_text()

@@ -15,6 +15,9 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+PART = ".part"
+"""Ending of a file that is being written."""
+
 
 @dataclass(frozen=True)
 class ChunkRow:
@@ -32,7 +35,7 @@ class ChunkRow:
 def write_rows(path: Path, rows: Iterable[ChunkRow]) -> None:
     """Write a split's CSV with its header, replacing the file in one step."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
+    part = path.with_name(path.name + PART)
     with part.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([field.name for field in fields(ChunkRow)])
@@ -58,7 +61,10 @@ def write_videos(
         frame_rate_hz: Frames per second.
         crfs: x264's constant rate factor, by view.
     """
-    parts = {view: path.with_name(path.name + ".part") for view, path in paths.items()}
+    # Named by the process: one that outlives its killed parent disturbs nobody.
+    parts = {
+        view: path.with_name(f"{path.name}.{os.getpid()}{PART}") for view, path in paths.items()
+    }
     with ExitStack() as stack:
         encoders = {
             view: stack.enter_context(_Encoder(part, frame_rate_hz, crfs[view]))
