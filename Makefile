@@ -1,7 +1,7 @@
 # make setup   a virtual environment with every pinned dependency
 # make serve   the service on http://127.0.0.1:8000 with the shipped checkpoints
 # make test    everything that has to hold: style, types, imports, tests, coverage
-# make train   the shipped checkpoints, from data to export; about four hours on two cores
+# make train   both students, from data to export; about six hours on two cores, and resumes
 # make bench   the README's table, measured on this machine
 # make container   build the image, run it, and post a clip to it
 
