@@ -22,7 +22,10 @@ class AugmentConfig(BaseModel):
         time_crop: Largest share of the window cut off at its ends.
         time_jitter: Whether each frame is drawn at random from its own stretch of time, instead
             of from that stretch's middle.
+        hold_probability: How often a view shows fewer frames, each for longer, as slow cameras do:
+            down to a quarter of them.
         space_crop: Largest share of the picture's side cut off.
+        detail_loss: Largest share of the resolution lost, as to small pictures or a bad lens.
         gain: Largest relative change of brightness, for the picture and per channel by half.
         bias: Largest shift of all values, as a share of full scale.
         grey_probability: How often colour is taken away.
@@ -32,7 +35,9 @@ class AugmentConfig(BaseModel):
 
     time_crop: Ratio = 0.2
     time_jitter: bool = True
+    hold_probability: Ratio = 0.0
     space_crop: Ratio = 0.2
+    detail_loss: Ratio = 0.0
     gain: Ratio = 0.3
     bias: Ratio = 0.1
     grey_probability: Ratio = 0.2
@@ -59,7 +64,11 @@ def augment_clip(
         uint8 tensor, shape (num_frames, size_px, size_px, 3).
     """
     index_T = draw_frame_indices(len(frames_THWC), config, num_frames=num_frames, rng=rng)
-    crop_THWC = draw_crop(frames_THWC[index_T], config, rng=rng)
+    crop_THWC = torch.from_numpy(draw_crop(frames_THWC[index_T], config, rng=rng))
+    if config.detail_loss > 0:
+        crop_THWC = _resize(
+            crop_THWC, max(1, round(size_px * (1 - config.detail_loss * rng.random())))
+        )
     return change_light(_resize(crop_THWC, size_px), config, rng=rng)
 
 
@@ -70,8 +79,19 @@ def draw_frame_indices(
     length = num_available * (1 - config.time_crop * rng.random())
     start = (num_available - length) * rng.random()
     within_T = rng.random(num_frames) if config.time_jitter else np.full(num_frames, 0.5)
-    position_T = start + (np.arange(num_frames) + within_T) * length / num_frames
+    step_T = np.arange(num_frames)
+    if config.hold_probability > 0 and rng.random() < config.hold_probability:
+        step_T = _hold(step_T, rng=rng)
+    position_T = start + (step_T + within_T[step_T]) * length / num_frames
     return np.minimum(position_T.astype(np.intp), num_available - 1)
+
+
+def _hold(step_T: NDArray[np.intp], *, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Return the steps of a slow camera, which stay the same until it gives its next frame."""
+    num_frames = len(step_T)
+    num_kept = int(rng.integers(max(1, num_frames // 4), num_frames + 1))
+    kept_T = (step_T + rng.random()) * num_kept // num_frames
+    return np.minimum(kept_T * num_frames / num_kept, num_frames - 1).astype(np.intp)
 
 
 def draw_crop(
@@ -84,7 +104,8 @@ def draw_crop(
     )
     top = int(rng.integers(height - kept_height + 1))
     left = int(rng.integers(width - kept_width + 1))
-    return frames_THWC[:, top : top + kept_height, left : left + kept_width]
+    cut_THWC = frames_THWC[:, top : top + kept_height, left : left + kept_width]
+    return np.ascontiguousarray(cut_THWC)
 
 
 def change_light(frames_THWC: Tensor, config: AugmentConfig, *, rng: np.random.Generator) -> Tensor:
@@ -99,9 +120,11 @@ def change_light(frames_THWC: Tensor, config: AugmentConfig, *, rng: np.random.G
     return torch.from_numpy(np.stack(channels, axis=-1))
 
 
-def _resize(frames_THWC: NDArray[np.uint8], size_px: int) -> Tensor:
-    frames_TCHW = torch.from_numpy(np.ascontiguousarray(frames_THWC)).permute(0, 3, 1, 2)
+def _resize(frames_THWC: Tensor, size_px: int) -> Tensor:
     resized_TCHW = F.interpolate(
-        frames_TCHW, size=(size_px, size_px), mode="bilinear", antialias=True
+        frames_THWC.permute(0, 3, 1, 2),
+        size=(size_px, size_px),
+        mode="bilinear",
+        antialias=True,
     )
     return resized_TCHW.permute(0, 2, 3, 1)

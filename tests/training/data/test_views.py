@@ -120,3 +120,29 @@ def test_frames_stay_in_order_of_time() -> None:
         index_T = draw_frame_indices(32, config, num_frames=16, rng=np.random.default_rng(seed))
         assert (np.diff(index_T) >= 0).all()
         assert 0 <= index_T[0] <= index_T[-1] <= 31
+
+
+def test_slow_camera_shows_fewer_frames_in_order_and_over_the_whole_time() -> None:
+    config = STILL.model_copy(update={"hold_probability": 1.0})
+    rng = np.random.default_rng(0)
+
+    draws = [draw_frame_indices(64, config, num_frames=16, rng=rng) for _ in range(200)]
+
+    counts = {len(set(index_T.tolist())) for index_T in draws}
+    assert min(counts) == 4
+    assert max(counts) == 16
+    assert all((np.diff(index_T) >= 0).all() for index_T in draws)
+    assert all(index_T[0] < 4 and index_T[-1] >= 64 * 3 / 4 - 4 for index_T in draws)
+
+
+def test_lost_detail_leaves_the_size_and_flattens_the_picture() -> None:
+    clip_THWC = np.random.default_rng(0).integers(0, 256, (4, 16, 16, 3), dtype=np.uint8)
+    blurred = STILL.model_copy(update={"detail_loss": 1.0})
+
+    views = [
+        augment_clip(clip_THWC, blurred, num_frames=4, size_px=16, rng=np.random.default_rng(seed))
+        for seed in range(20)
+    ]
+
+    assert {tuple(view.shape) for view in views} == {(4, 16, 16, 3)}
+    assert np.mean([view.float().std().item() for view in views]) < 0.8 * clip_THWC.std()
