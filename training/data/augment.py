@@ -116,8 +116,11 @@ def change_light(frames_THWC: Tensor, config: AugmentConfig, *, rng: np.random.G
     gain_C = 1 + config.gain * (rng.uniform(-1, 1) + 0.5 * rng.uniform(-1, 1, size=3))
     bias = 255 * config.bias * rng.uniform(-1, 1)
     table_VC = np.clip(np.arange(256)[:, None] * gain_C + bias, 0, 255).astype(np.uint8)
-    channels = [table_VC[:, c][frames_THWC[..., c].numpy()] for c in range(3)]
-    return torch.from_numpy(np.stack(channels, axis=-1))
+    before_THWC = frames_THWC.numpy()
+    after_THWC = np.empty_like(before_THWC)
+    for channel in range(3):
+        after_THWC[..., channel] = table_VC[:, channel].take(before_THWC[..., channel])
+    return torch.from_numpy(after_THWC)
 
 
 def _resize(frames_THWC: Tensor, size_px: int) -> Tensor:
