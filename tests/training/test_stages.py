@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch import Tensor, nn
 
 from tests.training.recipes import write_manifest_recipe
 from training.config import ManifestData, Recipe, RecipeError
@@ -57,24 +59,42 @@ def test_training_on_a_gpu_that_is_not_there_is_refused(recipe: Recipe) -> None:
         train_teacher(Workspace(recipe.model_copy(update={"device": "cuda"})))
 
 
-def test_teacher_logits_of_other_clips_are_refused(recipe: Recipe) -> None:
-    workspace = Workspace(recipe)
-    np.save(workspace.path("teacher_logits.0123456789abcdef.0.npy"), np.zeros((1, 34), np.float32))
+class _Constant(nn.Module):
+    """Answers 34 ones for every clip."""
 
-    with pytest.raises(DataError, match="has a teacher's logits for other data: remove it"):
+    def forward(self, windows_NTHWC: Tensor) -> Tensor:
+        return torch.ones(len(windows_NTHWC), 34)
+
+
+def _change_crop(recipe: Recipe) -> Recipe:
+    augment = recipe.augment.model_copy(update={"space_crop": 0.01})
+    return recipe.model_copy(update={"augment": augment})
+
+
+def test_teacher_logits_are_read_and_not_computed_again(
+    recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.teacher.load_teacher", lambda workspace: _Constant())
+    logits_VNK = cache_teacher_logits(Workspace(recipe))
+    monkeypatch.undo()  # now there is no teacher who could answer
+
+    again_VNK = cache_teacher_logits(Workspace(recipe))
+
+    assert again_VNK.shape == (recipe.teacher.num_views, 1, 34)
+    np.testing.assert_array_equal(again_VNK, logits_VNK)
+
+
+def test_teacher_logits_of_other_views_are_not_taken_for_these(
+    recipe: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.teacher.load_teacher", lambda workspace: _Constant())
+    cache_teacher_logits(Workspace(recipe))
+    monkeypatch.undo()
+    workspace = Workspace(recipe)
+    workspace.recipe = _change_crop(recipe)
+
+    with pytest.raises(StageMissingError, match=r"teacher\.safetensors is missing"):
         cache_teacher_logits(workspace)
-
-
-def test_teacher_logits_are_read_and_not_computed_again(recipe: Recipe) -> None:
-    workspace = Workspace(recipe)
-    data = workspace.training_clips.fingerprint
-    for view in range(recipe.teacher.num_views):
-        path = workspace.path(f"teacher_logits.{data}.{view}.npy")
-        np.save(path, np.full((1, 34), view, np.float32))
-
-    logits_VNK = cache_teacher_logits(workspace)  # there is no teacher who could answer
-
-    assert logits_VNK[:, 0, 0].tolist() == [0, 1]
 
 
 def test_every_stage_smooths_labels_as_its_own_table_says(recipe: Recipe) -> None:
