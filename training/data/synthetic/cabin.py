@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from training.data.synthetic.people import Setting, draw_color
 from training.data.synthetic.script import Point, Target
-from training.data.synthetic.shapes import Color, Shape, box, cylinder, merge, ring
+from training.data.synthetic.shapes import Color, Shape, box, cylinder, merge, ring, shade
 from training.data.synthetic.tracks import Array, rotation
 
 WHEEL_CENTER = (0.40, 0.0, 0.27)
@@ -62,7 +62,7 @@ def make_cabin(setting: Setting, *, recline_deg: float) -> Shape:
 
 
 def _seats(color: Color, recline_deg: float, random: np.random.Generator) -> list[Shape]:
-    darker: Color = (color[0] * 0.8, color[1] * 0.8, color[2] * 0.8)
+    darker = shade(color, 0.8)
     head = random.uniform(0.66, 0.74)
     back = merge(
         [
@@ -84,7 +84,7 @@ def _seats(color: Color, recline_deg: float, random: np.random.Generator) -> lis
 
 
 def _front(color: Color) -> list[Shape]:
-    lighter: Color = (color[0] * 1.2, color[1] * 1.2, color[2] * 1.2)
+    lighter = shade(color, 1.2)
     wheel = [
         ring(WHEEL_RADIUS, 0.028, _DARK),
         box((0.03, 2 * WHEEL_RADIUS, 0.035), _DARK),
@@ -103,7 +103,7 @@ def _front(color: Color) -> list[Shape]:
 
 
 def _shell(color: Color) -> list[Shape]:
-    darker: Color = (color[0] * 0.6, color[1] * 0.6, color[2] * 0.6)
+    darker = shade(color, 0.6)
     slant = box((0.05, 0.05, 0.75), darker).moved((0.66, 0.46, 0.60), rotation(1, -35))
     return [
         box((0.9, 0.06, 0.60), color, (-0.95, 0.47, -0.03)),
@@ -118,7 +118,7 @@ def _shell(color: Color) -> list[Shape]:
 
 def _far_side(color: Color) -> list[Shape]:
     """Make roof, rear, and the passenger's side."""
-    darker: Color = (color[0] * 0.6, color[1] * 0.6, color[2] * 0.6)
+    darker = shade(color, 0.6)
     y = _FAR_SIDE_Y
     return [
         box((1.8, 1.6, 0.03), (0.45, 0.44, 0.42), (-0.72, -0.33, ROOF_Z + 0.07)),
@@ -151,12 +151,8 @@ def _clutter(random: np.random.Generator) -> list[Shape]:
 def make_door(setting: Setting) -> Shape:
     """Make the driver's door, closed; it turns about `DOOR_HINGE`."""
     color = setting.trim
-    darker: Color = (color[0] * 0.6, color[1] * 0.6, color[2] * 0.6)
-    lighter: Color = (
-        min(color[0] * 1.5, 1.0),
-        min(color[1] * 1.5, 1.0),
-        min(color[2] * 1.5, 1.0),
-    )
+    darker = shade(color, 0.6)
+    lighter = shade(color, 1.5)
     return merge(
         [
             box((1.08, 0.05, 0.62), color, (0.16, 0.48, SILL_Z - 0.31)),
@@ -184,11 +180,8 @@ def make_scenery(rays_P3: NDArray[np.float32], seed: int) -> NDArray[np.float32]
     num_blocks = int(random.integers(6, 64))
     blocks = random.uniform(-0.05, random.uniform(0.1, 0.9), num_blocks)
     block_P = np.floor((heading_P + np.pi) / (2 * np.pi) * num_blocks).astype(int) % num_blocks
-    hue = random.uniform(0.92, 1.08, 3) * [
-        1.0,
-        random.uniform(1.0, 1.2),
-        1.0,
-    ]  # All green, or all brick, more often than a mixture.
+    # All green, or all brick, more often than a mixture.
+    hue = random.uniform(0.92, 1.08, 3) * [1.0, random.uniform(1.0, 1.2), 1.0]
     tints = random.uniform(0.1, 0.7, (num_blocks, 1)) * hue
     tints = tints * random.uniform(0.94, 1.06, (num_blocks, 3))
     sky = np.array([0.55, 0.68, 0.85]) * random.uniform(0.6, 1.15)

@@ -6,7 +6,7 @@ Every object's origin is where it is held or hinged; x forward, y left, z up.
 import numpy as np
 
 from training.data.synthetic.people import draw_color
-from training.data.synthetic.shapes import Color, Shape, box, cylinder, merge, strip
+from training.data.synthetic.shapes import Color, Shape, box, cylinder, merge, shade, strip
 
 _WHITE: Color = (0.92, 0.92, 0.88)
 _BLACK: Color = (0.03, 0.03, 0.035)
@@ -147,7 +147,7 @@ def make_pen(random: np.random.Generator) -> Shape:
 def make_backpack(random: np.random.Generator) -> tuple[Shape, Shape]:
     """Make a backpack that stands on its origin, and its lid, hinged at the front edge."""
     color = draw_color(random, saturation=(0.3, 0.9), value=(0.2, 0.7))
-    darker: Color = (color[0] * 0.5, color[1] * 0.5, color[2] * 0.5)
+    darker = shade(color, 0.5)
     height = BACKPACK_HEIGHT_M
     walls = [
         box((0.20, 0.30, 0.02), color, (0.0, 0.0, 0.01)),

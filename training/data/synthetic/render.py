@@ -20,7 +20,6 @@ from training.data.synthetic.shapes import Shape
 from training.data.synthetic.tracks import Array, unit
 
 Floats = NDArray[np.float32]
-Triple = tuple[float, float, float]
 _FAR_M = 1e4
 _DEVICE = "cpu"
 
@@ -122,11 +121,11 @@ class Light:
         drift: Radians a second that they move.
     """
 
-    sun: Triple
-    sun_color: Triple
-    ambient: Triple
+    sun: tuple[float, float, float]
+    sun_color: tuple[float, float, float]
+    ambient: tuple[float, float, float]
     outside: float
-    wave: Triple
+    wave: tuple[float, float, float]
     drift: float
 
 

@@ -31,7 +31,7 @@ from training.data.synthetic.tracks import Array, basis, key_weights, sample, ya
 _BELT_WIDTH_M = 0.05
 _BELT_POINTS = 9
 _NUM_PARTS = 5
-WORN_GLASSES: Point = (0.105, 0.0, 0.045)
+_WORN_GLASSES: Point = (0.105, 0.0, 0.045)
 _FAR_SEAT: Point = (0.10, -0.75, -0.08)
 _CLUTTER: tuple[tuple[Callable[[np.random.Generator], Shape], Point], ...] = (
     (props.make_bottle, CUP_HOLDER),
@@ -92,7 +92,7 @@ def _worn_things(look: Look) -> tuple[Prop, ...]:
     """Return what sits on the head all the time."""
     worn = []
     if look.glasses is not None:
-        worn.append(Prop(props.make_glasses(look.glasses), ((0.0, Hold("head", WORN_GLASSES)),)))
+        worn.append(Prop(props.make_glasses(look.glasses), ((0.0, Hold("head", _WORN_GLASSES)),)))
     if look.hat is not None:
         worn.append(Prop(props.make_peak(look.hat), ((0.0, Hold("head", (0.14, 0.0, 0.10))),)))
     return tuple(worn)

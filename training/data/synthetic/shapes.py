@@ -45,6 +45,12 @@ def _colored(vertices_V3: Array, faces: object, color: Color) -> Shape:
     return Shape(vertices_V3, np.asarray(faces, dtype=np.int32).reshape(-1, 3), colors_V3)
 
 
+def shade(color: Color, factor: float) -> Color:
+    """Return a color that is darker or lighter by a factor, at most white."""
+    red, green, blue = (min(channel * factor, 1.0) for channel in color)
+    return (red, green, blue)
+
+
 def box(size: Triple, color: Color, center: Triple = (0.0, 0.0, 0.0)) -> Shape:
     """Make a box of full edge lengths `size`."""
     vertices_V3 = _CORNERS * np.asarray(size, dtype=float) / 2 + np.asarray(center, dtype=float)
