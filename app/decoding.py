@@ -25,7 +25,7 @@ from app.gates import Gate
 from models.errors import DriverActivityError
 from models.spec import ClipSpec
 from models.video.limits import DecodeLimits
-from models.video.windows import VideoInfo, VideoWindows, WindowSpan
+from models.video.windows import DecodeMode, VideoInfo, VideoWindows, WindowSpan
 
 START_TIMEOUT_S = 30.0
 PRELOADED_MODULES = ["app.decoding", "models.video.decode", "models.video.frames"]
@@ -116,7 +116,13 @@ class DecodePool:
             self._pool.join()
 
     async def read_windows(
-        self, path: Path, spec: ClipSpec, *, stride_s: float | None, limits: DecodeLimits
+        self,
+        path: Path,
+        spec: ClipSpec,
+        *,
+        stride_s: float | None,
+        limits: DecodeLimits,
+        mode: DecodeMode = "exact",
     ) -> VideoWindows:
         """Decode a video file; see `models.video.decode.read_windows`.
 
@@ -126,7 +132,7 @@ class DecodePool:
             DecodeTimeoutError: If it took too long.
             QueueFullError: If too many jobs wait.
         """
-        return await self._run(_read_video, path, spec, stride_s=stride_s, limits=limits)
+        return await self._run(_read_video, path, spec, stride_s=stride_s, limits=limits, mode=mode)
 
     async def read_images(
         self,

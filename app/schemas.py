@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from models.card import ModelCard
 from models.registry import State
 from models.runtimes import RuntimeName
+from models.video.windows import DecodeMode
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Milliseconds = Annotated[float, Field(ge=0)]
@@ -67,6 +68,9 @@ class DecodedMedia(Answer):
     frame_rate_hz: float | None = Field(examples=[30.0])
     duration_s: float = Field(examples=[3.0])
     num_frames: int = Field(examples=[90])
+    decode: DecodeMode = Field(
+        description="`exact`: the pictures that the codec defines; `fast`: nearly those."
+    )
 
 
 class StageTimes(Answer):

@@ -21,7 +21,7 @@ from app.uploads import Upload
 from models.registry import ModelRegistry
 from models.spec import ClipSpec
 from models.video.limits import DecodeLimits
-from models.video.windows import VideoWindows
+from models.video.windows import DecodeMode, VideoWindows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +32,13 @@ class Options:
         top_k: How many activities to name.
         stride_s: Distance of window starts; None for windows that do not overlap.
         frame_rate_hz: Rate of frames that carry no times.
+        decode: How exactly a video is decoded; None for what the operator chose.
     """
 
     top_k: int
     stride_s: float | None
     frame_rate_hz: float | None
+    decode: DecodeMode | None
 
 
 class Service:
@@ -124,7 +126,11 @@ class Service:
         stride_s, frame_rate_hz = options.stride_s, options.frame_rate_hz
         if upload.kind == "video":
             return await self.decoder.read_windows(
-                upload.paths[0], spec, stride_s=stride_s, limits=self.limits
+                upload.paths[0],
+                spec,
+                stride_s=stride_s,
+                limits=self.limits,
+                mode=options.decode or self.settings.decode,
             )
         if upload.kind == "npy":
             return await self.decoder.read_array(

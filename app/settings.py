@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from models.registry import ALIAS, REFERENCE
 from models.runtimes import RuntimeName
+from models.video.windows import DecodeMode
 
 ENV_PREFIX = "DRIVER_ACTIVITY_"
 REPOSITORY_ROOT = Path(__file__).resolve().parents[1]
@@ -76,6 +77,11 @@ class Settings(BaseSettings):
     )
     runtime: RuntimeName = Field(
         default="openvino", description="Engine that runs the networks: openvino or torch."
+    )
+    decode: DecodeMode = Field(
+        default="exact",
+        description="How videos are decoded unless a request says it: exact, or fast, which takes "
+        "less time and changes the pictures a little.",
     )
     max_upload_bytes: Count = Field(default=64 * MIB, description="Largest request body, in bytes.")
     max_pixels: Count = Field(

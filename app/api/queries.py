@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.service import Options
 from app.settings import DEFAULT_ALIAS
+from models.video.windows import DecodeMode
 
 Reference = Annotated[str, Field(min_length=1, max_length=80)]
 FrameRate = Annotated[
@@ -36,11 +37,18 @@ class UploadQuery(BaseModel):
         description="Seconds from the start of a window to the start of the next; without it, "
         "windows do not overlap.",
     )
+    decode: DecodeMode | None = Field(
+        default=None,
+        description="`exact` decodes the pictures that the codec defines, `fast` nearly those in "
+        "less time; without it, as the service is set.",
+    )
 
     @property
     def options(self) -> Options:
         """The choices, for the core."""
-        return Options(top_k=self.top_k, stride_s=self.stride_s, frame_rate_hz=None)
+        return Options(
+            top_k=self.top_k, stride_s=self.stride_s, frame_rate_hz=None, decode=self.decode
+        )
 
 
 class PredictionQuery(UploadQuery):

@@ -4,7 +4,7 @@ Tensor suffixes: N windows or clips, T frames, H height, W width; the last axis 
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -17,7 +17,7 @@ from models.video.limits import DecodeLimits
 from models.video.sampling import SampleGrid, WindowPlan
 from models.video.selection import SkippedFrame, SkippedFrameError
 from models.video.timeline import Shown, TimedFrame
-from models.video.windows import VideoInfo, VideoWindows, WindowSpan
+from models.video.windows import DecodeMode, VideoInfo, VideoWindows, WindowSpan
 
 Picture = NDArray[np.uint8]
 
@@ -51,7 +51,7 @@ class Walk(Generic[FrameT]):
     Attributes:
         plan: Which frame goes where.
         pictures_HWC: Scaled frames by index, those in the plan at least.
-        last_frame: The last frame.
+        last_frame: The last frame that was decoded.
         num_frames: How many frames there were.
         duration_s: When the last frame is gone.
     """
@@ -75,31 +75,56 @@ def walk(
     Raises:
         MediaTooShortError: If there are too few frames.
         MediaLimitError: If a limit is exceeded, as soon as it is.
-        SkippedFrameError: If a skipped frame is sampled, or the last.
+        SkippedFrameError: If a frame that a window shows was skipped.
     """
     times_s: list[float] = []
     pictures: dict[int, Picture] = {}
-    last = None
-    for index, last in enumerate(span):
-        limits.check("max_frames", index + 1)
-        if not isinstance(last.frame, SkippedFrame):
-            limits.check_size(last.frame.width, last.frame.height)
-        _check_length(last.stop_s, grid=grid, limits=limits)
-        times_s.append(last.start_s)
-        if grid.is_sampled(last.start_s, last.stop_s):
-            pictures[index] = scale(_there(last.frame))
-    if last is None or len(times_s) < limits.min_frames:
+    last_frame = None
+    for shown in span:
+        limits.check("max_frames", len(times_s) + 1)
+        _check_length(shown.stop_s, grid=grid, limits=limits)
+        times_s.append(shown.start_s)
+        if isinstance(shown.frame, SkippedFrame):
+            continue
+        last_frame = shown.frame
+        limits.check_size(last_frame.width, last_frame.height)
+        if grid.is_sampled(shown.start_s, shown.stop_s):
+            pictures[len(times_s) - 1] = scale(last_frame)
+    if last_frame is None or len(times_s) < limits.min_frames:
         raise MediaTooShortError(len(times_s), limits.min_frames)
-    last_frame = _there(last.frame)
-    if len(times_s) - 1 not in pictures:
+    plan = grid.plan(times_s, duration_s=shown.stop_s)
+    if len(times_s) - 1 not in pictures and last_frame is shown.frame:
         pictures[len(times_s) - 1] = scale(last_frame)  # padding repeats it
+    if not pictures.keys() >= set(plan.used()):
+        raise SkippedFrameError
     return Walk(
-        plan=grid.plan(times_s, duration_s=last.stop_s),
+        plan=plan,
         pictures_HWC=pictures,
         last_frame=last_frame,
         num_frames=len(times_s),
-        duration_s=last.stop_s,
+        duration_s=shown.stop_s,
     )
+
+
+def with_stand_ins(
+    span: Iterable[Shown[FrameT | SkippedFrame]], *, max_age_s: float
+) -> Iterator[Shown[FrameT | SkippedFrame]]:
+    """Yield frames with times; one that was skipped and may be replaced is the decoded one before.
+
+    Args:
+        span: In order of presentation.
+        max_age_s: How much earlier that one may be shown.
+    """
+    held: Shown[FrameT] | None = None
+    for shown in span:
+        frame = shown.frame
+        if not isinstance(frame, SkippedFrame):
+            held = Shown(frame=frame, start_s=shown.start_s, stop_s=shown.stop_s)
+            yield shown
+        elif frame.has_stand_in and held and shown.start_s - held.start_s <= max_age_s:
+            yield Shown(frame=held.frame, start_s=shown.start_s, stop_s=shown.stop_s)
+        else:
+            yield shown
 
 
 def assemble(
@@ -147,7 +172,12 @@ def quarter_turns(frame: SizedFrame) -> int:
 
 
 def video_info(
-    walked: Walk[FrameT], *, container: str, codec: str, frame_rate_hz: float | None
+    walked: Walk[FrameT],
+    *,
+    container: str,
+    codec: str,
+    frame_rate_hz: float | None,
+    decode: DecodeMode,
 ) -> VideoInfo:
     """Describe a video that was walked over."""
     frame = walked.last_frame
@@ -162,6 +192,7 @@ def video_info(
         frame_rate_hz=frame_rate_hz,
         duration_s=walked.duration_s,
         num_frames=walked.num_frames,
+        decode=decode,
     )
 
 
@@ -194,9 +225,3 @@ def check_array(array: NDArray[np.uint8], *, num_axes: int) -> None:
 def _check_length(duration_s: float, *, grid: SampleGrid, limits: DecodeLimits) -> None:
     limits.check("max_duration_s", duration_s)
     limits.check("max_windows", grid.num_windows(duration_s))
-
-
-def _there(frame: FrameT | SkippedFrame) -> FrameT:
-    if isinstance(frame, SkippedFrame):
-        raise SkippedFrameError
-    return frame

@@ -2,13 +2,16 @@
 
 One sequential pass in order of presentation. Only frames that some window samples are converted and
 scaled, straight to model size, and a frame that several windows share is scaled once. Frames that
-are neither sampled nor used to predict others are not even decoded, which changes no picture.
+are neither sampled nor used to predict others are not even decoded, and neither is what follows the
+last sampled one, which changes no picture.
+
+Fast decoding changes pictures a little: the loop filter, which smooths the borders of blocks, is
+left out, and a frame from which no other is predicted is shown as the one before it.
 
 What is done about a file's peculiarities:
-- The demuxer is chosen by the file's first bytes (`signatures`), never by FFmpeg's guess or a name,
-  and formats, codecs and protocols are on allow-lists: a file cannot make FFmpeg open another one.
 - Times are the frames' timestamps, counted from the first frame. A frame without one is shown a
-  frame period after the one before. Durations that headers state only serve to refuse early.
+  frame period after the one before. Durations that headers state only serve to refuse early, and to
+  stop decoding early; if frames are wanted after that, the video is decoded once more, in full.
 - Damage that FFmpeg reports (a packet or a frame marked corrupt, a decode error) refuses the video.
   In a frame that nothing needs it is not noticed. A file that merely ends early is a shorter video.
 - Rotation metadata is applied in quarter turns; mirroring and sample aspect ratio are not.
@@ -18,8 +21,8 @@ Tensor suffixes: N windows or clips, T frames, H height, W width; the last axis 
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import partial
+from dataclasses import dataclass
+from fractions import Fraction
 from heapq import heappop, heappush
 from itertools import chain
 from pathlib import Path
@@ -27,25 +30,25 @@ from typing import BinaryIO
 
 import av
 from av.container import InputContainer
-from av.stream import Disposition
 
-from models.errors import UndecodableMediaError, UnsupportedMediaError
+from models.errors import UndecodableMediaError
 from models.spec import ClipSpec
-from models.video.assembly import assemble, video_info, walk
-from models.video.codec import Scaler, configure, decoder_options
+from models.video.assembly import Walk, assemble, video_info, walk, with_stand_ins
+from models.video.codec import Scaler, configure
+from models.video.container import demuxer_name, opened, stated_duration_s, video_stream
 from models.video.limits import DEFAULT_LIMITS, DecodeLimits
 from models.video.sampling import TIME_TOLERANCE_S, SampleGrid, sample_grid
-from models.video.selection import Selection, SkippedFrame, SkippedFrameError, look_ahead
-from models.video.signatures import CONTAINER_FORMATS, NamelessFile, container_format
+from models.video.selection import (
+    Need,
+    Selection,
+    SkippedFrame,
+    SkippedFrameError,
+    look_ahead,
+    skipped_frame,
+)
 from models.video.timeline import Shown, cut, shown_frames
-from models.video.windows import VideoWindows
+from models.video.windows import DecodeMode, VideoWindows
 
-VIDEO_CODECS = "h264,hevc,vp8,vp9,libdav1d,mpeg4,mpeg1video,mpeg2video,mjpeg,gif,rawvideo"
-ALLOW_LISTS = {
-    "format_whitelist": ",".join(CONTAINER_FORMATS),
-    "codec_whitelist": VIDEO_CODECS,
-    "protocol_whitelist": "none",
-}
 DEFAULT_FRAME_RATE_HZ = 25.0  # what FFmpeg assumes where a stream states none
 # Where a search by time is exact; MPEG streams have no index and are walked from their start.
 INDEXED_FORMATS = ("mov", "matroska", "avi")
@@ -53,11 +56,33 @@ SEEK_MARGINS_S = (0.0, 1.0, 10.0, math.inf)
 # Where FFmpeg's "non-reference" means that no frame of any kind is predicted from it. HEVC's means
 # it only within a temporal layer (ITU-T H.265, 3.153: sub-layer non-reference picture).
 SKIPPABLE_CODECS = frozenset({"h264", "mpeg1video", "mpeg2video", "mpeg4"})
+# Where every packet shows one frame; VP8 has packets that show none (RFC 6386, section 9.1).
+ONE_FRAME_CODECS = SKIPPABLE_CODECS | {"hevc", "vp9", "libdav1d", "mjpeg"}
+# How much longer than its header says a video may be without being decoded twice.
+STATED_MARGIN_S = 0.1
 
 # JPEG pictures that are damaged come out all the same, unless any fault is an error.
 DECODER_OPTIONS = {"mjpeg": {"err_detect": "explode"}}
+MODE_OPTIONS: dict[DecodeMode, dict[str, str]] = {"exact": {}, "fast": {"skip_loop_filter": "all"}}
 
 AnyFrame = av.VideoFrame | SkippedFrame
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Job:
+    """What is to be read of a video."""
+
+    spec: ClipSpec
+    grid: SampleGrid
+    start_s: float
+    stop_s: float
+    limits: DecodeLimits
+    mode: DecodeMode
+    num_threads: int
+
+    @property
+    def is_whole(self) -> bool:
+        return self.start_s == 0 and self.stop_s == math.inf
 
 
 def read_windows(
@@ -68,6 +93,7 @@ def read_windows(
     start_s: float = 0.0,
     stop_s: float | None = None,
     limits: DecodeLimits = DEFAULT_LIMITS,
+    mode: DecodeMode = "exact",
     num_threads: int = 1,
 ) -> VideoWindows:
     """Decode a video, or a span of it, into windows.
@@ -80,6 +106,7 @@ def read_windows(
             as if it were a whole video.
         stop_s: Where the span stops; frames from there on do not exist.
         limits: What is accepted of the span.
+        mode: `exact` gives the pictures that the codec defines, `fast` nearly those.
         num_threads: Slice threads of the decoder. One is best when there is a worker a core.
 
     Raises:
@@ -88,88 +115,73 @@ def read_windows(
         MediaTooShortError: If it has fewer than `limits.min_frames` frames.
         MediaLimitError: If it is over a limit.
     """
-    read = partial(
-        _read,
-        source,
-        spec,
+    job = _Job(
+        spec=spec,
         grid=sample_grid(spec, stride_s=stride_s),
         start_s=start_s,
         stop_s=math.inf if stop_s is None else stop_s,
         limits=limits,
+        mode=mode,
         num_threads=num_threads,
     )
     try:
-        return read(may_skip=True)
+        return _read(source, job, may_skip=True)
     except SkippedFrameError:
         if not isinstance(source, Path):
             source.seek(0)
-        return read(may_skip=False)
+        return _read(source, job, may_skip=False)
 
 
-def _read(
-    source: Path | BinaryIO,
-    spec: ClipSpec,
-    *,
-    grid: SampleGrid,
-    start_s: float,
-    stop_s: float,
-    limits: DecodeLimits,
-    num_threads: int,
-    may_skip: bool,
-) -> VideoWindows:
-    with _opened(source, limits) as container:
-        stream = _video_stream(container)
-        limits.check_size(stream.width, stream.height)
-        if start_s == 0 and stop_s == math.inf and _demuxer(container) in INDEXED_FORMATS:
-            limits.check("max_frames", stream.frames)
-            limits.check("max_duration_s", _stated_duration_s(container, stream))
+def _read(source: Path | BinaryIO, job: _Job, *, may_skip: bool) -> VideoWindows:
+    with opened(source, job.limits) as container:
+        stream = video_stream(container)
+        _check_stated(container, stream, job)
         codec = stream.codec_context.codec.canonical_name
-        options = DECODER_OPTIONS.get(codec, {})
-        configure(stream.codec_context, limits, num_threads=num_threads, **options)
-        can_skip = may_skip and codec in SKIPPABLE_CODECS
-        selection = Selection(grid, start_s=start_s, stop_s=stop_s) if can_skip else None
-        shown = _shown_from(container, stream, start_s=start_s, selection=selection)
-        span = cut(shown, start_s=start_s, stop_s=stop_s)
-        walked = walk(span, scale=Scaler(spec).turn_and_scale, grid=grid, limits=limits)
+        options = DECODER_OPTIONS.get(codec, {}) | MODE_OPTIONS[job.mode]
+        configure(stream.codec_context, job.limits, num_threads=job.num_threads, **options)
+        selection = _selection(container, stream, job) if may_skip else None
+        walked = _walk(container, stream, job, selection=selection)
         rate_hz = float(stream.average_rate) if stream.average_rate else None
-        info = video_info(walked, container=_demuxer(container), codec=codec, frame_rate_hz=rate_hz)
+        info = video_info(
+            walked,
+            container=demuxer_name(container),
+            codec=codec,
+            frame_rate_hz=rate_hz,
+            decode=job.mode,
+        )
     return assemble(walked.plan, walked.pictures_HWC, info)
 
 
-@contextmanager
-def _opened(source: Path | BinaryIO, limits: DecodeLimits) -> Iterator[InputContainer]:
-    """Open a video with the one demuxer that its first bytes call for."""
-    if isinstance(source, Path):
-        with source.open("rb") as file, _opened(file, limits) as container:
-            yield container
-        return
-    name = container_format(source)
-    options = ALLOW_LISTS | decoder_options(limits)
-    try:
-        container = av.open(
-            NamelessFile(source), "r", format=name, options=options, metadata_errors="replace"
-        )
-    except av.FFmpegError as exc:
-        raise UndecodableMediaError(f"cannot open as {name}: {exc.strerror}") from exc
-    with container:
-        yield container
+def _check_stated(container: InputContainer, stream: av.VideoStream, job: _Job) -> None:
+    """Check what headers say against the limits, before anything is decoded."""
+    job.limits.check_size(stream.width, stream.height)
+    if job.is_whole and demuxer_name(container) in INDEXED_FORMATS:
+        job.limits.check("max_frames", stream.frames)
+        job.limits.check("max_duration_s", stated_duration_s(container, stream))
 
 
-def _video_stream(container: InputContainer) -> av.VideoStream:
-    stream = container.streams.best("video")
-    if not isinstance(stream, av.VideoStream) or stream.disposition & Disposition.attached_pic:
-        raise UnsupportedMediaError("the file has no video stream")
-    codec = getattr(stream.codec_context, "name", "unknown")  # None without a decoder for it
-    if codec not in VIDEO_CODECS.split(","):
-        raise UnsupportedMediaError(f"codec is {codec}, accepted are {VIDEO_CODECS}")
-    return stream
+def _selection(container: InputContainer, stream: av.VideoStream, job: _Job) -> Selection:
+    codec = stream.codec_context.codec.canonical_name
+    stated_s = stated_duration_s(container, stream) + STATED_MARGIN_S
+    is_known = codec in ONE_FRAME_CODECS and stated_s > STATED_MARGIN_S
+    span_s = min(job.stop_s, stated_s if is_known else math.inf) - job.start_s
+    return Selection(
+        job.grid,
+        start_s=job.start_s,
+        stop_s=job.stop_s,
+        last_instant_s=job.grid.last_instant_s(span_s),
+        can_skip=codec in SKIPPABLE_CODECS,
+        has_stand_ins=job.mode == "fast",
+    )
 
 
-def _stated_duration_s(container: InputContainer, stream: av.VideoStream) -> float:
-    """Return the length that headers state, 0 if none does; sound may be longer than pictures."""
-    if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    return (container.duration or 0) / av.time_base
+def _walk(
+    container: InputContainer, stream: av.VideoStream, job: _Job, *, selection: Selection | None
+) -> Walk[av.VideoFrame]:
+    shown = _shown_from(container, stream, start_s=job.start_s, selection=selection)
+    shown = with_stand_ins(shown, max_age_s=job.grid.spacing_s / 2)
+    span = cut(shown, start_s=job.start_s, stop_s=job.stop_s)
+    return walk(span, scale=Scaler(job.spec).turn_and_scale, grid=job.grid, limits=job.limits)
 
 
 def _shown_from(
@@ -188,7 +200,7 @@ def _shown_from(
     if selection is not None:
         selection.origin_s = origin_s
     frames = chain([first], frames)
-    if start_s > 0 and _demuxer(container) in INDEXED_FORMATS and first.pts is not None:
+    if start_s > 0 and demuxer_name(container) in INDEXED_FORMATS and first.pts is not None:
         target_s = origin_s + start_s
         frames = _sought(container, stream, selection, origin_s=origin_s, target_s=target_s)
     rate_hz = float(stream.average_rate or stream.guessed_rate or DEFAULT_FRAME_RATE_HZ)
@@ -222,7 +234,7 @@ def _in_order(
     container: InputContainer, stream: av.VideoStream, selection: Selection | None
 ) -> Iterator[AnyFrame]:
     """Yield frames in order of presentation, and refuse what FFmpeg says is damaged."""
-    skipped: list[int] = []
+    skipped: list[SkippedFrame] = []
     time_s = 0.0
     has_begun = False
     try:
@@ -236,37 +248,37 @@ def _in_order(
             has_begun, time_s = True, frame.time or time_s
     except av.FFmpegError as exc:
         raise UndecodableMediaError(f"decoding stopped at {time_s:.3f} s: {exc.strerror}") from exc
+    if has_begun:
+        yield from sorted(skipped)
 
 
 def _decoded(
     container: InputContainer,
     stream: av.VideoStream,
     selection: Selection | None,
-    skipped: list[int],
+    skipped: list[SkippedFrame],
 ) -> Iterator[av.VideoFrame]:
-    """Yield what the decoder gives, and put the times that it may leave out on the heap."""
-    for announced in look_ahead(container.demux(stream)):
-        if announced.packet.is_corrupt:
+    """Yield what the decoder gives, and put what it may leave out on the heap."""
+    time_base = stream.time_base or Fraction(1, av.time_base)
+    context = stream.codec_context
+    for announced in look_ahead(container.demux(stream), time_base=time_base):
+        packet = announced.packet
+        if packet.is_corrupt:
             place = "" if announced.start_s is None else f" at {announced.start_s:.3f} s"
             raise UndecodableMediaError(f"a packet{place} is damaged or cut short")
-        is_needed = selection is None or selection.needs(announced)
-        stream.codec_context.skip_frame = "DEFAULT" if is_needed else "NONREF"
-        if not is_needed and announced.packet.pts is not None:
-            heappush(skipped, announced.packet.pts)
-        yield from stream.decode(announced.packet)
+        need = Need.PICTURE if selection is None else selection.need(announced)
+        if need is not Need.PICTURE:
+            heappush(skipped, skipped_frame(packet, need, time_base))
+        if need is not Need.NOTHING:
+            context.skip_frame = "DEFAULT" if need is Need.PICTURE else "NONREF"
+            yield from stream.decode(packet)
 
 
-def _take_before(frame: av.VideoFrame, skipped: list[int]) -> list[SkippedFrame]:
+def _take_before(frame: av.VideoFrame, skipped: list[SkippedFrame]) -> list[SkippedFrame]:
     """Take off the heap what a frame settles: what equals it was decoded after all."""
     before: list[SkippedFrame] = []
-    if frame.pts is None or frame.time_base is None:
-        return before
-    while skipped and skipped[0] <= frame.pts:
-        pts = heappop(skipped)
-        if pts < frame.pts:
-            before.append(SkippedFrame(pts=pts, time_base=frame.time_base))
+    while frame.pts is not None and skipped and skipped[0].pts <= frame.pts:
+        item = heappop(skipped)
+        if item.pts < frame.pts:
+            before.append(item)
     return before
-
-
-def _demuxer(container: InputContainer) -> str:
-    return container.format.name.split(",")[0]

@@ -7,8 +7,10 @@ of the video it takes the last frame again, and the window says how often it did
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,10 +64,26 @@ class SampleGrid:
         if not 0 < self.stride_s < math.inf:
             raise ValueError(f"stride_s is {self.stride_s}, must be positive and finite")
 
+    @property
+    def spacing_s(self) -> float:
+        """Time from one instant of a window to the next."""
+        return self.window_s / len(self.offsets_s)
+
+    @cached_property
+    def late_offsets_s(self) -> tuple[float, ...]:
+        """Instants within a window, late by the tolerance."""
+        return tuple(offset_s + TIME_TOLERANCE_S for offset_s in self.offsets_s)
+
     def num_windows(self, duration_s: float) -> int:
         """Count the windows: the first, and each later one that is covered by half or more."""
         room_s = duration_s - self.window_s / 2 + TIME_TOLERANCE_S
         return 1 + max(0, math.floor(room_s / self.stride_s))
+
+    def last_instant_s(self, duration_s: float) -> float:
+        """Return the last instant that is sampled of a video of some length, perhaps infinite."""
+        if duration_s == math.inf:
+            return math.inf
+        return (self.num_windows(duration_s) - 1) * self.stride_s + self.late_offsets_s[-1]
 
     def is_sampled(self, shown_from_s: float, shown_until_s: float) -> bool:
         """Say whether some window samples a frame that is shown in this half-open range."""
@@ -73,8 +91,19 @@ class SampleGrid:
             return True  # a whole window lies in it; and however long it is, it costs nothing
         first = max(0, math.floor((shown_from_s - self.window_s) / self.stride_s))
         stop = math.ceil(shown_until_s / self.stride_s) + 1
-        instants = self._instants_s(first, stop)
-        return bool(np.any((instants >= shown_from_s) & (instants < shown_until_s)))
+        return any(
+            self._has_instant(index * self.stride_s, shown_from_s, shown_until_s)
+            for index in range(first, stop)
+        )
+
+    def _has_instant(self, window_start_s: float, from_s: float, until_s: float) -> bool:
+        """Say whether an instant of one window lies in a half-open range."""
+        near = bisect_left(self.late_offsets_s, from_s - window_start_s)
+        for offset_s in self.late_offsets_s[max(0, near - 1) :]:  # one early, against rounding
+            instant_s = window_start_s + offset_s
+            if instant_s >= from_s:
+                return instant_s < until_s
+        return False
 
     def plan(self, times_s: Sequence[float], *, duration_s: float) -> WindowPlan:
         """Assign frames to windows.
@@ -101,7 +130,7 @@ class SampleGrid:
     def _instants_s(self, first: int, stop: int) -> NDArray[np.float64]:
         """Return the instants (N, T) of some windows, late by the tolerance."""
         starts_N1 = np.arange(first, stop, dtype=np.float64)[:, None] * self.stride_s
-        return np.add(starts_N1, np.asarray(self.offsets_s) + TIME_TOLERANCE_S)
+        return np.add(starts_N1, np.asarray(self.late_offsets_s, dtype=np.float64))
 
 
 def sample_grid(spec: ClipSpec, *, stride_s: float | None = None) -> SampleGrid:

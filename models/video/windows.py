@@ -4,9 +4,12 @@ Tensor suffixes: N windows of one video, T frames, H height, W width; the last a
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+DecodeMode = Literal["exact", "fast"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +41,7 @@ class VideoInfo:
         frame_rate_hz: Nominal frame rate, None when unknown.
         duration_s: Length of what was decoded, by timestamps, the last frame's duration included.
         num_frames: Frames that were walked over, not only those that were kept.
+        decode: `exact` if the pictures are those that the codec defines, `fast` if nearly.
     """
 
     container: str
@@ -48,6 +52,7 @@ class VideoInfo:
     frame_rate_hz: float | None
     duration_s: float
     num_frames: int
+    decode: DecodeMode = "exact"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -92,6 +92,6 @@ def test_documentation_describes_every_parameter(client: httpx.Client) -> None:
         if parameter["in"] == "query"
     ]
     assert {parameter["name"] for parameter in parameters} == {
-        *("model", "models", "top_k", "stride_s", "frame_rate_hz")
+        *("model", "models", "top_k", "stride_s", "decode", "frame_rate_hz")
     }
     assert all(parameter["description"] for parameter in parameters)

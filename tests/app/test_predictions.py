@@ -102,6 +102,14 @@ def test_short_video_is_padded_and_says_so(client: httpx.Client, tmp_path: Path)
     assert window["end_s"] == 3
 
 
+def test_video_is_decoded_as_the_request_says_or_else_exactly(
+    client: httpx.Client, clip_path: Path
+) -> None:
+    answers = [post_clip(client, clip_path, **query).json() for query in ({}, {"decode": "fast"})]
+
+    assert [answer["media"]["decode"] for answer in answers] == ["exact", "fast"]
+
+
 @pytest.mark.parametrize("reference", ["tiny-fp32", "tiny-fp32@1", "tiny-int8", "default"])
 def test_model_is_chosen_by_name_version_or_alias(
     client: httpx.Client, clip_path: Path, reference: str

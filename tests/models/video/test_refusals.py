@@ -18,7 +18,8 @@ from models.errors import (
     UnsupportedMediaError,
 )
 from models.spec import ClipSpec
-from models.video.decode import ALLOW_LISTS, read_windows
+from models.video.container import ALLOW_LISTS
+from models.video.decode import read_windows
 from models.video.limits import DecodeLimits
 from tests.media import barcode_frames, encode_image, write_audio, write_video
 

@@ -15,27 +15,33 @@ from models.spec import ClipSpec
 from models.video import decode
 from models.video.decode import read_windows
 from models.video.sampling import sample_grid
-from models.video.selection import Announced, Selection, look_ahead
+from models.video.selection import Announced, Need, Selection, look_ahead
 from tests.media import barcode_frames, read_barcodes, write_video
 
 SPEC = ClipSpec(num_frames=4, window_s=1.0, size_px=64)
 GRID = sample_grid(SPEC)  # at 0.125, 0.375, 0.625 and 0.875 s
+TENTH_S = Fraction(1, 10)
 B_FRAMES = {"x264-params": "bframes=3:b-adapt=0"}
 
 
 @dataclass(frozen=True)
 class Packet:
     pts: int | None
-    time_base: Fraction | None = Fraction(1, 10)
+    duration: int | None = None
+    size: int = 1
 
 
 def ranges_s(times: list[int | None], *, num_ahead: int) -> list[tuple[Any, Any]]:
-    announced = look_ahead([Packet(time) for time in times], num_ahead=num_ahead)
+    packets = [Packet(time) for time in times]
+    announced = look_ahead(packets, time_base=TENTH_S, num_ahead=num_ahead)
     return [(item.start_s, item.stop_s) for item in announced]
 
 
-def announce(start_s: float, stop_s: float | None) -> Announced[Packet]:
-    return Announced(packet=Packet(0), start_s=start_s, stop_s=stop_s)
+def announce(
+    start_s: float, stop_s: float | None, *, earliest_s: float | None = None
+) -> Announced[Packet]:
+    earliest_s = start_s if earliest_s is None else earliest_s
+    return Announced(packet=Packet(0), start_s=start_s, stop_s=stop_s, earliest_s=earliest_s)
 
 
 @pytest.fixture
@@ -87,20 +93,22 @@ def test_needed_is_what_is_sampled_or_may_be_the_last(
     selection = Selection(GRID, start_s=3.0, stop_s=inf)
     selection.origin_s = 2.0
 
-    assert selection.needs(announce(start_s, stop_s)) == is_needed
+    need = selection.need(announce(start_s, stop_s))
+
+    assert need is (Need.PICTURE if is_needed else Need.REFERENCE)
 
 
 def test_everything_is_needed_until_the_first_frame_is_known() -> None:
     selection = Selection(GRID, start_s=0.0, stop_s=inf)
 
-    assert selection.needs(announce(0.2, 0.3))
+    assert selection.need(announce(0.2, 0.3)) is Need.PICTURE
 
 
 def test_last_frame_of_a_span_is_needed() -> None:
     selection = Selection(GRID, start_s=0.0, stop_s=0.3)
     selection.origin_s = 0.0
 
-    assert selection.needs(announce(0.2, 0.3))
+    assert selection.need(announce(0.2, 0.3)) is Need.PICTURE
 
 
 def test_frames_that_nothing_needs_are_not_decoded(tmp_path: Path, decoded: list[int]) -> None:
@@ -125,7 +133,7 @@ def test_pictures_are_those_of_a_full_decode(
     path = write_video(tmp_path / "video.mp4", barcode_frames(60), options=B_FRAMES)
     video = read_windows(path, SPEC, start_s=start_s, stop_s=stop_s, stride_s=stride_s)
 
-    monkeypatch.setattr(decode, "SKIPPABLE_CODECS", frozenset())
+    monkeypatch.setattr(Selection, "need", lambda self, announced: Need.PICTURE)
     full = read_windows(path, SPEC, start_s=start_s, stop_s=stop_s, stride_s=stride_s)
 
     assert np.array_equal(video.windows_NTHWC, full.windows_NTHWC)
@@ -133,11 +141,11 @@ def test_pictures_are_those_of_a_full_decode(
 
 
 @pytest.mark.parametrize("as_file", [False, True])
-def test_video_is_decoded_in_full_when_a_frame_that_was_skipped_is_needed(
+def test_video_is_decoded_in_full_when_it_is_longer_than_its_header_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decoded: list[int], as_file: bool
 ) -> None:
     path = write_video(tmp_path / "video.mp4", barcode_frames(60), options=B_FRAMES)
-    monkeypatch.setattr(Selection, "needs", lambda self, announced: False)
+    monkeypatch.setattr(decode, "stated_duration_s", lambda *_: 1.0)
 
     if as_file:
         with path.open("rb") as file:
@@ -147,3 +155,50 @@ def test_video_is_decoded_in_full_when_a_frame_that_was_skipped_is_needed(
 
     assert read_barcodes(video.windows_NTHWC[1]) == [33, 41, 48, 56]
     assert len(decoded) > 60
+
+
+def test_nothing_is_needed_after_the_last_instant_of_the_video() -> None:
+    selection = Selection(GRID, start_s=0.0, stop_s=inf, last_instant_s=0.9)
+    selection.origin_s = 2.0
+
+    assert selection.need(announce(3.0, 3.1)) is Need.NOTHING
+    assert selection.need(announce(3.0, 3.1, earliest_s=2.8)) is not Need.NOTHING
+
+
+def test_what_follows_the_last_instant_is_not_decoded(tmp_path: Path, decoded: list[int]) -> None:
+    path = write_video(tmp_path / "video.mp4", barcode_frames(42), options=B_FRAMES)
+
+    video = read_windows(path, SPEC)
+
+    assert len(video.spans) == 1  # the last 0.4 s are less than half a window
+    assert video.info.num_frames == 42
+    assert video.info.duration_s == pytest.approx(1.4)
+    assert len(decoded) <= 30
+
+
+@pytest.mark.parametrize("num_frames", [40, 60, 61])
+def test_fast_decoding_shows_the_frame_or_one_shortly_before(
+    tmp_path: Path, num_frames: int
+) -> None:
+    path = write_video(tmp_path / "video.mp4", barcode_frames(num_frames), options=B_FRAMES)
+    exact = read_windows(path, SPEC)
+
+    fast = read_windows(path, SPEC, mode="fast")
+
+    early = np.subtract(
+        [read_barcodes(window) for window in exact.windows_NTHWC],
+        [read_barcodes(window) for window in fast.windows_NTHWC],
+    )
+    assert set(early.flat) <= {0, 1, 2, 3}
+    assert early.any()
+    assert (fast.spans, fast.info.num_frames) == (exact.spans, exact.info.num_frames)
+    assert (fast.info.decode, exact.info.decode) == ("fast", "exact")
+
+
+def test_fast_decoding_shows_no_frame_that_is_too_old(tmp_path: Path) -> None:
+    options = {"x264-params": "bframes=16:b-adapt=0:b-pyramid=none:keyint=60"}
+    path = write_video(tmp_path / "video.mp4", barcode_frames(60), options=options)
+
+    fast = read_windows(path, SPEC, mode="fast")
+
+    assert read_barcodes(fast.windows_NTHWC[0]) == [3, 11, 18, 26]
