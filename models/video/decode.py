@@ -179,9 +179,11 @@ def _walk(
     container: InputContainer, stream: av.VideoStream, job: _Job, *, selection: Selection | None
 ) -> Walk[av.VideoFrame]:
     shown = _shown_from(container, stream, start_s=job.start_s, selection=selection)
-    shown = with_stand_ins(shown, max_age_s=job.grid.spacing_s / 2)
-    span = cut(shown, start_s=job.start_s, stop_s=job.stop_s)
-    return walk(span, scale=Scaler(job.spec).turn_and_scale, grid=job.grid, limits=job.limits)
+    if job.mode == "fast":
+        shown = with_stand_ins(shown, max_age_s=job.grid.spacing_s / 2)
+    if not job.is_whole:
+        shown = cut(shown, start_s=job.start_s, stop_s=job.stop_s)
+    return walk(shown, scale=Scaler(job.spec).turn_and_scale, grid=job.grid, limits=job.limits)
 
 
 def _shown_from(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
 from math import inf
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from models.video.sampling import TIME_TOLERANCE_S, SampleGrid
 
@@ -72,8 +72,7 @@ class SkippedFrame:
         return self.pts < other.pts
 
 
-@dataclass(frozen=True, kw_only=True)
-class Announced(Generic[PacketT]):
+class Announced(NamedTuple, Generic[PacketT]):
     """A packet, and the range of time in which its frame is shown as far as packets tell.
 
     Attributes:

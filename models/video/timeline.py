@@ -1,9 +1,8 @@
 """When each frame of a stream is shown, and the cutting of a span out of it; no pixels."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from fractions import Fraction
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from models.errors import UndecodableMediaError
 from models.video.sampling import TIME_TOLERANCE_S
@@ -33,8 +32,7 @@ class TimedFrame(Protocol):
 FrameT = TypeVar("FrameT", bound=TimedFrame)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shown(Generic[FrameT]):
+class Shown(NamedTuple, Generic[FrameT]):  # a tuple, for thousands are made
     """A frame and the half-open range of time in which it is shown."""
 
     frame: FrameT
