@@ -39,6 +39,8 @@ def serve(settings: Settings) -> None:
         app,
         host=settings.host,
         port=settings.port,
+        http="httptools",
+        loop="uvloop",
         log_config=None,
         access_log=False,
         server_header=False,

@@ -14,6 +14,8 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from io import BytesIO
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -24,11 +26,15 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 from app.gates import Gate
 from models.errors import DriverActivityError
 from models.spec import ClipSpec
+from models.video.arrays import array_to_windows, has_model_size, parse_npy
 from models.video.limits import DecodeLimits
 from models.video.windows import DecodeMode, VideoInfo, VideoWindows, WindowSpan
 
 START_TIMEOUT_S = 30.0
 PRELOADED_MODULES = ["app.decoding", "models.video.decode", "models.video.frames"]
+
+Blob = Path | bytes
+"""A received file: on disk, or in memory because it is small."""
 
 Read = Callable[..., VideoWindows]
 Decoded = tuple[tuple[int, ...], tuple[WindowSpan, ...], VideoInfo]
@@ -117,7 +123,7 @@ class DecodePool:
 
     async def read_windows(
         self,
-        path: Path,
+        source: Blob,
         spec: ClipSpec,
         *,
         stride_s: float | None,
@@ -132,11 +138,13 @@ class DecodePool:
             DecodeTimeoutError: If it took too long.
             QueueFullError: If too many jobs wait.
         """
-        return await self._run(_read_video, path, spec, stride_s=stride_s, limits=limits, mode=mode)
+        return await self._run(
+            _read_video, source, spec, stride_s=stride_s, limits=limits, mode=mode
+        )
 
     async def read_images(
         self,
-        paths: Sequence[Path],
+        sources: Sequence[Blob],
         spec: ClipSpec,
         *,
         frame_rate_hz: float,
@@ -150,7 +158,7 @@ class DecodePool:
         """
         return await self._run(
             _read_images,
-            paths,
+            sources,
             spec,
             frame_rate_hz=frame_rate_hz,
             stride_s=stride_s,
@@ -159,24 +167,23 @@ class DecodePool:
 
     async def read_array(
         self,
-        path: Path,
+        source: Blob,
         spec: ClipSpec,
         *,
         frame_rate_hz: float | None,
         stride_s: float | None,
         limits: DecodeLimits,
     ) -> VideoWindows:
-        """Read an `.npy` file: frames (T,H,W,3), or clips (N,T,H,W,3) that are windows already.
+        """Read an `.npy` file of frames or clips; see `models.video.arrays.array_to_windows`.
 
-        Frames without a `frame_rate_hz` are taken to fill one window; for clips neither it nor
-        `stride_s` matters.
+        Pictures of model size need no FFmpeg, and so no worker.
 
         Raises:
             DriverActivityError: As `read_windows`.
         """
-        return await self._run(
-            _read_array, path, spec, frame_rate_hz=frame_rate_hz, stride_s=stride_s, limits=limits
-        )
+        read = partial(_read_array, frame_rate_hz=frame_rate_hz, stride_s=stride_s, limits=limits)
+        video = await asyncio.to_thread(_read_unless_scaled, read, source, spec, limits)
+        return video or await self._run(read, source, spec)
 
     async def _run(self, read: Read, *args: object, **options: object) -> VideoWindows:
         async with self._gate.enter():
@@ -255,37 +262,30 @@ def _work(result: Path, read: Read, args: tuple[Any, ...], options: dict[str, An
 # These run in workers only, which is why only they import what loads FFmpeg.
 
 
-def _read_video(path: Path, spec: ClipSpec, **options: Any) -> VideoWindows:
+def _read_video(source: Blob, spec: ClipSpec, **options: Any) -> VideoWindows:
     from models.video import decode
 
-    return decode.read_windows(path, spec, **options)
+    opened = BytesIO(source) if isinstance(source, bytes) else source
+    return decode.read_windows(opened, spec, **options)
 
 
-def _read_images(paths: Sequence[Path], spec: ClipSpec, **options: Any) -> VideoWindows:
+def _read_images(sources: Sequence[Blob], spec: ClipSpec, **options: Any) -> VideoWindows:
     from models.video import frames
 
-    return frames.images_to_windows([path.read_bytes() for path in paths], spec, **options)
+    images = [source if isinstance(source, bytes) else source.read_bytes() for source in sources]
+    return frames.images_to_windows(images, spec, **options)
+
+
+def _read_unless_scaled(
+    read: Read, source: Blob, spec: ClipSpec, limits: DecodeLimits
+) -> VideoWindows | None:
+    """Read an array here if none of its pictures has to be scaled, for which FFmpeg is needed."""
+    array = parse_npy(source, limits=limits)
+    return read(source, spec) if has_model_size(array, spec) else None
 
 
 def _read_array(
-    path: Path,
-    spec: ClipSpec,
-    *,
-    frame_rate_hz: float | None,
-    stride_s: float | None,
-    limits: DecodeLimits,
+    source: Blob, spec: ClipSpec, *, limits: DecodeLimits, **options: Any
 ) -> VideoWindows:
-    from models.video import frames
-    from models.video.arrays import parse_npy
-
-    with path.open("rb") as file:
-        array = parse_npy(file, limits=limits)
-    if array.ndim == 5:
-        return frames.clips_to_windows(array, spec, limits=limits)
-    return frames.frames_to_windows(
-        array,
-        spec,
-        frame_rate_hz=frame_rate_hz or len(array) / spec.window_s,
-        stride_s=stride_s,
-        limits=limits,
-    )
+    array = parse_npy(source, limits=limits)
+    return array_to_windows(array, spec, limits=limits, **options)

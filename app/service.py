@@ -126,7 +126,7 @@ class Service:
         stride_s, frame_rate_hz = options.stride_s, options.frame_rate_hz
         if upload.kind == "video":
             return await self.decoder.read_windows(
-                upload.paths[0],
+                upload.blobs[0],
                 spec,
                 stride_s=stride_s,
                 limits=self.limits,
@@ -134,16 +134,16 @@ class Service:
             )
         if upload.kind == "npy":
             return await self.decoder.read_array(
-                upload.paths[0],
+                upload.blobs[0],
                 spec,
                 frame_rate_hz=frame_rate_hz,
                 stride_s=stride_s,
                 limits=self.limits,
             )
         return await self.decoder.read_images(
-            upload.paths,
+            upload.blobs,
             spec,
-            frame_rate_hz=frame_rate_hz or len(upload.paths) / spec.window_s,
+            frame_rate_hz=frame_rate_hz or len(upload.blobs) / spec.window_s,
             stride_s=stride_s,
             limits=self.limits,
         )

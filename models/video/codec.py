@@ -52,6 +52,11 @@ class Scaler:
         """Return the picture of a frame as its rotation metadata wants it shown."""
         return np.rot90(self.scale(frame), quarter_turns(frame))
 
+    def scale_array(self, picture_HWC: Picture) -> Picture:
+        """Return a picture, uint8 RGB of any size, in model size."""
+        rgb = np.ascontiguousarray(picture_HWC)
+        return self.scale(av.VideoFrame.from_ndarray(rgb, format="rgb24"))
+
     def scale(self, frame: av.VideoFrame) -> Picture:
         """Return the picture of a frame as it is stored, shape (H, W, 3)."""
         size_px = self._spec.size_px

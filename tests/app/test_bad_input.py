@@ -260,7 +260,7 @@ def test_broken_form_is_refused(client: httpx.Client, content_type: str, body: b
     assert_problem(response, 422, "invalid_upload")
 
 
-@pytest.mark.parametrize(("method", "status"), [("GET", 405), ("PUT", 405), ("BREW", 405)])
+@pytest.mark.parametrize(("method", "status"), [("GET", 405), ("PUT", 405), ("PROPFIND", 405)])
 def test_wrong_method_is_a_problem_document(client: httpx.Client, method: str, status: int) -> None:
     response = client.request(method, VIDEO)
 

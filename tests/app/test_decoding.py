@@ -19,8 +19,8 @@ from app.decoding import DecodePool, DecodeTimeoutError, DecodeWorkerDiedError
 from app.gates import QueueFullError
 from models.errors import InvalidFramesError, MediaLimitError, UnsupportedMediaError
 from models.spec import ClipSpec
+from models.video.arrays import clips_to_windows, frames_to_windows
 from models.video.decode import read_windows
-from models.video.frames import clips_to_windows, frames_to_windows
 from models.video.limits import DecodeLimits
 from models.video.windows import VideoWindows
 from tests.media import barcode_frames, encode_image, write_video

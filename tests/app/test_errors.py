@@ -89,6 +89,7 @@ def test_full_disk_is_named_and_passes(
     def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "/secret/spool")
 
+    monkeypatch.setattr("app.uploads.MEMORY_BYTES", 0)
     monkeypatch.setattr("app.uploads._append", fail)
 
     response = post_clip(fragile.client, clip_path)
@@ -104,6 +105,7 @@ def test_other_fault_of_the_disk_is_internal(
     def fail(*_: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
+    monkeypatch.setattr("app.uploads.MEMORY_BYTES", 0)
     monkeypatch.setattr("app.uploads._append", fail)
 
     assert_problem(post_clip(fragile.client, clip_path), 500, "internal_error")

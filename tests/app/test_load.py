@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from app import uploads
 from app.decoding import DecodePool, DecodeTimeoutError, DecodeWorkerDiedError
 from app.gates import QueueFullError
 from models.video.windows import VideoWindows
@@ -158,9 +159,10 @@ MP4 = {"content-type": "video/mp4"}
 
 
 def test_client_that_goes_away_while_it_uploads_leaves_nothing(
-    model_dir: Path, caplog: pytest.LogCaptureFixture
+    model_dir: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level("INFO")
+    monkeypatch.setattr(uploads, "FLUSH_BYTES", 1)
     with run_service(make_settings(model_dir)) as running:
         host, port = running.client.base_url.host, running.client.base_url.port
         with socket.create_connection((host, port)) as connection:

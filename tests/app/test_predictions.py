@@ -4,6 +4,7 @@ import httpx
 import numpy as np
 import pytest
 
+from app import uploads
 from models.classifier import load_classifier
 from models.video.decode import read_windows
 from tests.app.posting import (
@@ -199,12 +200,22 @@ def test_answer_and_header_carry_the_same_request_id(client: httpx.Client, clip_
     assert response.json()["request_id"] == response.headers["x-request-id"]
 
 
-def test_uploads_leave_no_files(running: Running, clip_path: Path) -> None:
-    client = running.client
+@pytest.mark.parametrize("memory_bytes", [0, uploads.MEMORY_BYTES])
+def test_uploads_are_answered_and_leave_no_files(
+    running: Running, clip_path: Path, monkeypatch: pytest.MonkeyPatch, memory_bytes: int
+) -> None:
+    monkeypatch.setattr(uploads, "MEMORY_BYTES", memory_bytes)
+    client, frames_THWC = running.client, barcode_frames(4)
 
-    post_clip(client, clip_path)
-    post_clip(client, b"broken")
+    answers = [
+        post_clip(client, clip_path),
+        post_images(client, [encode_image(frame_HWC) for frame_HWC in frames_THWC]),
+        post_array(client, frames_THWC),
+    ]
+    broken = post_clip(client, b"broken")
 
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert broken.status_code == 415
     assert list(running.service.spool.iterdir()) == []
 
 

@@ -61,7 +61,7 @@ def test_service_ends_cleanly_after_it_answered_what_was_in_flight(
     with run_process(model_dir, spool_dir=tmp_path) as service:
         thread = threading.Thread(target=post)
         thread.start()
-        wait_for(lambda: any(tmp_path.glob("driver-activity-*/*")))
+        wait_for(lambda: "in_flight_requests 2.0" in service.client.get("/metrics").text)
         threading.Timer(0.5, may_finish.set).start()
         service.end(signal.SIGTERM)
         thread.join()

@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from models.spec import ClipSpec
+from models.video.arrays import frames_to_windows
 from models.video.decode import read_windows
-from models.video.frames import frames_to_windows
 from models.video.windows import VideoWindows
 from tests.media import barcode_frames, read_barcodes, write_video
 

@@ -14,7 +14,8 @@ from models.errors import (
     UnsupportedMediaError,
 )
 from models.spec import ClipSpec
-from models.video.frames import clips_to_windows, frames_to_windows, images_to_windows
+from models.video.arrays import clips_to_windows, frames_to_windows
+from models.video.frames import images_to_windows
 from models.video.limits import DecodeLimits
 from tests.media import barcode_frames, encode_image, read_barcodes
 
