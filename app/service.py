@@ -72,7 +72,7 @@ class Service:
         )
         self.uploads = Gate("upload", capacity=settings.max_uploads, max_waiting=0)
         self.lanes = Gate(
-            "decode", capacity=settings.num_lanes, max_waiting=settings.decode_queue_size
+            "decode", capacity=settings.num_lanes, max_waiting=settings.num_decode_places
         )
         self.decoder = DecodePool(
             num_workers=settings.num_decode_workers,

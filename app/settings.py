@@ -116,7 +116,10 @@ class Settings(BaseSettings):
     )
     max_uploads: Count = Field(default=64, description="Most uploads that are held at once.")
     decode_queue_size: int = Field(
-        default=32, ge=0, description="Most requests that wait for decoding."
+        default=0,
+        ge=0,
+        description="Most requests that wait for decoding; 0: two for each that is at work, so "
+        "that no answer takes more than about three times as long as without a queue.",
     )
     inference_queue_size: int = Field(
         default=32, ge=0, description="Most requests that wait for inference."
@@ -184,6 +187,11 @@ class Settings(BaseSettings):
     def num_lanes(self) -> int:
         """Requests that compute at once, so that the threads of all of them fit the cores."""
         return max(1, self.cores // self.threads_per_inference)
+
+    @property
+    def num_decode_places(self) -> int:
+        """Requests that may wait for decoding."""
+        return self.decode_queue_size or 2 * self.num_lanes
 
     @property
     def num_decode_workers(self) -> int:

@@ -86,7 +86,7 @@ def test_every_one_of_many_mixed_requests_gets_its_own_answer(
         answers = post_clip(client, clip, path=COMPARISONS, models=models).json()["answers"]
         return [answer["windows"] for answer in answers]
 
-    with run_service(make_settings(model_dir)) as running:
+    with run_service(make_settings(model_dir, decode_queue_size=32)) as running:
         alone = [ask(running.client, index) for index in range(24)]
         with ThreadPoolExecutor(12) as threads:
             together = list(threads.map(lambda index: ask(running.client, index), range(24)))
