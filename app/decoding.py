@@ -12,21 +12,24 @@ import multiprocessing
 import resource
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from app.gates import Gate
 from models.errors import DriverActivityError
 from models.spec import ClipSpec
 from models.video.arrays import array_to_windows, has_model_size, parse_npy
+from models.video.job import DecodeJob
 from models.video.limits import DecodeLimits
 from models.video.windows import DecodeMode, VideoInfo, VideoWindows, WindowSpan
 
@@ -36,8 +39,12 @@ PRELOADED_MODULES = ["app.decoding", "models.video.decode", "models.video.frames
 Blob = Path | bytes
 """A received file: on disk, or in memory because it is small."""
 
-Read = Callable[..., VideoWindows]
-Decoded = tuple[tuple[int, ...], tuple[WindowSpan, ...], VideoInfo]
+Decoded = tuple[tuple[WindowSpan, ...], VideoInfo]
+Read = Callable[[BinaryIO], Decoded]
+"""Writes the bytes of windows_NTHWC to a file, in a worker."""
+
+Job = tuple[Path, Read]
+Options = dict[str, Any]
 
 
 class DecodeWorkerDiedError(DriverActivityError):
@@ -53,6 +60,26 @@ class DecodeTimeoutError(DriverActivityError):
 
     def __str__(self) -> str:
         return f"decoding took longer than {self.accepted_s:g} s"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MappedWindows(VideoWindows):
+    """Windows that lie in a file, which need not all be in memory.
+
+    Attributes:
+        memory: The file's mapping, all of it windows.
+    """
+
+    memory: mmap.mmap
+
+    def blocks(self) -> Iterator[NDArray[np.uint8]]:
+        """Yield the windows as `VideoWindows` does; a block's pages are dropped after its turn."""
+        position = 0
+        for block_NTHWC in super().blocks():
+            yield block_NTHWC
+            first = position - position % mmap.PAGESIZE
+            position += block_NTHWC.nbytes
+            self.memory.madvise(mmap.MADV_DONTNEED, first, position - first)
 
 
 class DecodePool:
@@ -138,9 +165,8 @@ class DecodePool:
             DecodeTimeoutError: If it took too long.
             QueueFullError: If too many jobs wait.
         """
-        return await self._run(
-            _read_video, source, spec, stride_s=stride_s, limits=limits, mode=mode
-        )
+        job = DecodeJob(spec=spec, stride_s=stride_s, limits=limits, mode=mode)
+        return await self._run(partial(_read_video, source, job), spec)
 
     async def read_images(
         self,
@@ -156,14 +182,8 @@ class DecodePool:
         Raises:
             DriverActivityError: As `read_windows`.
         """
-        return await self._run(
-            _read_images,
-            sources,
-            spec,
-            frame_rate_hz=frame_rate_hz,
-            stride_s=stride_s,
-            limits=limits,
-        )
+        options = {"frame_rate_hz": frame_rate_hz, "stride_s": stride_s, "limits": limits}
+        return await self._run(partial(_read_images, sources, spec, options), spec)
 
     async def read_array(
         self,
@@ -181,20 +201,19 @@ class DecodePool:
         Raises:
             DriverActivityError: As `read_windows`.
         """
-        read = partial(_read_array, frame_rate_hz=frame_rate_hz, stride_s=stride_s, limits=limits)
-        video = await asyncio.to_thread(_read_unless_scaled, read, source, spec, limits)
-        return video or await self._run(read, source, spec)
+        options = {"frame_rate_hz": frame_rate_hz, "stride_s": stride_s, "limits": limits}
+        video = await asyncio.to_thread(_read_unless_scaled, source, spec, options)
+        return video or await self._run(partial(_read_array, source, spec, options), spec)
 
-    async def _run(self, read: Read, *args: object, **options: object) -> VideoWindows:
+    async def _run(self, read: Read, spec: ClipSpec) -> VideoWindows:
         async with self._gate.enter():
             with NamedTemporaryFile(prefix="driver-activity-", dir=self._spool_dir) as file:
-                job = (Path(file.name), read, args, options)
-                shape, spans, info = await self._finish(job)
-                windows = mmap.mmap(file.fileno(), 0)
-        windows_NTHWC = np.frombuffer(windows, np.uint8).reshape(shape)
-        return VideoWindows(windows_NTHWC=windows_NTHWC, spans=spans, info=info)
+                spans, info = await self._finish((Path(file.name), read))
+                memory = mmap.mmap(file.fileno(), 0)
+        windows_NTHWC = np.frombuffer(memory, np.uint8).reshape(-1, *spec.clip_shape)
+        return MappedWindows(windows_NTHWC=windows_NTHWC, spans=spans, info=info, memory=memory)
 
-    async def _finish(self, job: tuple[object, ...]) -> Decoded:
+    async def _finish(self, job: Job) -> Decoded:
         try:
             return await self._attempt(job)
         except ProcessExpired as exc:
@@ -206,13 +225,13 @@ class DecodePool:
         except TimeoutError as exc:
             raise DecodeTimeoutError(self._timeout_s) from exc
 
-    async def _attempt(self, job: tuple[object, ...]) -> Decoded:
+    async def _attempt(self, job: Job) -> Decoded:
         try:
             return await asyncio.wrap_future(await self._submit(job))
         except BrokenProcessPool:  # a worker died while it had no job, so none is at fault
             return await asyncio.wrap_future(await self._submit(job))
 
-    async def _submit(self, job: tuple[object, ...]) -> "ProcessFuture[Decoded]":
+    async def _submit(self, job: Job) -> "ProcessFuture[Decoded]":
         if self._is_closed or self._pool is None or not self._pool.active:
             await asyncio.to_thread(self._renew_pool)
         return self._pool.schedule(_work, args=job, timeout=self._timeout_s)
@@ -251,41 +270,42 @@ def _do_nothing() -> None:
     """Answer, which shows that a worker is there."""
 
 
-def _work(result: Path, read: Read, args: tuple[Any, ...], options: dict[str, Any]) -> Decoded:
+def _work(result: Path, read: Read) -> Decoded:
     """Decode in a worker; the file must exist, so that no late worker makes it anew."""
-    video = read(*args, **options)
     with result.open("r+b") as file:
-        file.write(video.windows_NTHWC.data)
-    return video.windows_NTHWC.shape, video.spans, video.info
+        return read(file)
 
 
 # These run in workers only, which is why only they import what loads FFmpeg.
 
 
-def _read_video(source: Blob, spec: ClipSpec, **options: Any) -> VideoWindows:
+def _read_video(source: Blob, job: DecodeJob, target: BinaryIO) -> Decoded:
     from models.video import decode
 
     opened = BytesIO(source) if isinstance(source, bytes) else source
-    return decode.read_windows(opened, spec, **options)
+    return decode.write_windows(target, opened, job)
 
 
-def _read_images(sources: Sequence[Blob], spec: ClipSpec, **options: Any) -> VideoWindows:
+def _read_images(
+    sources: Sequence[Blob], spec: ClipSpec, options: Options, target: BinaryIO
+) -> Decoded:
     from models.video import frames
 
     images = [source if isinstance(source, bytes) else source.read_bytes() for source in sources]
-    return frames.images_to_windows(images, spec, **options)
+    return _put(frames.images_to_windows(images, spec, **options), target)
 
 
-def _read_unless_scaled(
-    read: Read, source: Blob, spec: ClipSpec, limits: DecodeLimits
-) -> VideoWindows | None:
+def _read_array(source: Blob, spec: ClipSpec, options: Options, target: BinaryIO) -> Decoded:
+    array = parse_npy(source, limits=options["limits"])
+    return _put(array_to_windows(array, spec, **options), target)
+
+
+def _put(video: VideoWindows, target: BinaryIO) -> Decoded:
+    target.write(video.windows_NTHWC.data)
+    return video.spans, video.info
+
+
+def _read_unless_scaled(source: Blob, spec: ClipSpec, options: Options) -> VideoWindows | None:
     """Read an array here if none of its pictures has to be scaled, for which FFmpeg is needed."""
-    array = parse_npy(source, limits=limits)
-    return read(source, spec) if has_model_size(array, spec) else None
-
-
-def _read_array(
-    source: Blob, spec: ClipSpec, *, limits: DecodeLimits, **options: Any
-) -> VideoWindows:
-    array = parse_npy(source, limits=limits)
-    return array_to_windows(array, spec, limits=limits, **options)
+    array = parse_npy(source, limits=options["limits"])
+    return array_to_windows(array, spec, **options) if has_model_size(array, spec) else None

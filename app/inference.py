@@ -94,7 +94,7 @@ def classify(classifier: ActivityClassifier, video: VideoWindows, *, top_k: int)
         video: Windows of the model's spec.
         top_k: How many activities to name, at most as many as there are.
     """
-    prediction = classifier.predict(video.windows_NTHWC)
+    prediction = classifier.predict_blocks(video.blocks())
     started = time.perf_counter()
     labels = classifier.card.labels
     return Classified(

@@ -4,6 +4,7 @@ Tensor legend: N windows of one video, T frames, H W pixels, C channels, K class
 """
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,11 +47,24 @@ class ActivityClassifier:
         Raises:
             InvalidFramesError: If the windows are not what the model takes.
         """
-        self._check(windows_NTHWC)
-        started = time.perf_counter()
-        logits_NK = self.runtime.infer(windows_NTHWC)
-        inference_s = time.perf_counter() - started
-        probs_NK = softmax(logits_NK, temperature=self.card.temperature)
+        return self.predict_blocks([windows_NTHWC])
+
+    def predict_blocks(self, blocks: Iterable[NDArray[np.uint8]]) -> Prediction:
+        """Return the probabilities of every activity in every window of a video.
+
+        Args:
+            blocks: The windows, as for `predict`, in one block or more.
+
+        Raises:
+            InvalidFramesError: If the windows are not what the model takes.
+        """
+        logits, inference_s = [], 0.0
+        for windows_NTHWC in blocks:
+            self._check(windows_NTHWC)
+            started = time.perf_counter()
+            logits.append(self.runtime.infer(windows_NTHWC))
+            inference_s += time.perf_counter() - started
+        probs_NK = softmax(np.concatenate(logits), temperature=self.card.temperature)
         return Prediction(
             probs_NK=probs_NK, clip_probs_K=probs_NK.mean(axis=0), inference_s=inference_s
         )

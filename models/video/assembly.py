@@ -4,6 +4,7 @@ Tensor suffixes: N windows or clips, T frames, H height, W width; the last axis 
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -46,64 +47,108 @@ FrameT = TypeVar("FrameT", bound=SizedFrame)
 
 @dataclass(frozen=True, kw_only=True)
 class Walk(Generic[FrameT]):
-    """What one pass over a video gave.
+    """What one pass over a video gave, besides the windows themselves.
 
     Attributes:
-        plan: Which frame goes where.
-        pictures_HWC: Scaled frames by index, those in the plan at least.
+        spans: Where each window lies.
         last_frame: The last frame that was decoded.
         num_frames: How many frames there were.
         duration_s: When the last frame is gone.
     """
 
-    plan: WindowPlan
-    pictures_HWC: Mapping[int, Picture]
+    spans: tuple[WindowSpan, ...]
     last_frame: FrameT
     num_frames: int
     duration_s: float
 
 
 def walk(
-    span: Iterable[Shown[FrameT | SkippedFrame]],
+    video: Iterable[Shown[FrameT | SkippedFrame]],
     *,
     scale: Callable[[FrameT], Picture],
     grid: SampleGrid,
     limits: DecodeLimits,
+    write: Callable[[Sequence[Picture]], None],
 ) -> Walk[FrameT]:
-    """Go over a video once and scale only the frames that some window samples.
+    """Go over a video once, scale only the frames that some window samples, and write windows.
+
+    Args:
+        video: Its frames in order of presentation.
+        scale: Makes a picture of a frame.
+        grid: The instants that are sampled.
+        limits: What is accepted.
+        write: Takes the T pictures of each window, in order, as soon as the last is there.
 
     Raises:
         MediaTooShortError: If there are too few frames.
         MediaLimitError: If a limit is exceeded, as soon as it is.
         SkippedFrameError: If a frame that a window shows was skipped.
     """
-    times_s: list[float] = []
-    pictures: dict[int, Picture] = {}
+    windows = _Windows(grid, write)
     last_frame = None
-    for shown in span:
-        limits.check("max_frames", len(times_s) + 1)
+    for shown in video:
+        limits.check("max_frames", len(windows.times_s) + 1)
         _check_length(shown.stop_s, grid=grid, limits=limits)
-        times_s.append(shown.start_s)
-        if isinstance(shown.frame, SkippedFrame):
-            continue
-        last_frame = shown.frame
-        limits.check_size(last_frame.width, last_frame.height)
-        if grid.is_sampled(shown.start_s, shown.stop_s):
-            pictures[len(times_s) - 1] = scale(last_frame)
-    if last_frame is None or len(times_s) < limits.min_frames:
-        raise MediaTooShortError(len(times_s), limits.min_frames)
-    plan = grid.plan(times_s, duration_s=shown.stop_s)
-    if len(times_s) - 1 not in pictures and last_frame is shown.frame:
-        pictures[len(times_s) - 1] = scale(last_frame)  # padding repeats it
-    if not pictures.keys() >= set(plan.used()):
-        raise SkippedFrameError
+        windows.times_s.append(shown.start_s)
+        if not isinstance(shown.frame, SkippedFrame):
+            last_frame = shown.frame
+            limits.check_size(last_frame.width, last_frame.height)
+            if grid.is_sampled(shown.start_s, shown.stop_s):
+                windows.add(scale(last_frame))
+        windows.write_until(shown.stop_s)
+    if last_frame is None or len(windows.times_s) < limits.min_frames:
+        raise MediaTooShortError(len(windows.times_s), limits.min_frames)
+    if last_frame is shown.frame:
+        windows.add(scale(last_frame))  # padding repeats it
     return Walk(
-        plan=plan,
-        pictures_HWC=pictures,
+        spans=windows.write_rest(shown.stop_s),
         last_frame=last_frame,
-        num_frames=len(times_s),
+        num_frames=len(windows.times_s),
         duration_s=shown.stop_s,
     )
+
+
+class _Windows:
+    """Writes each window of a video as soon as it is complete, and forgets what none needs."""
+
+    def __init__(self, grid: SampleGrid, write: Callable[[Sequence[Picture]], None]) -> None:
+        self.times_s: list[float] = []
+        self._grid = grid
+        self._write = write
+        self._pictures: dict[int, Picture] = {}
+        self._num_written = 0
+        self._complete_s = grid.instants_s(0)[-1]
+
+    def add(self, picture: Picture) -> None:
+        """Take the picture of the last frame of which the time is known."""
+        self._pictures[len(self.times_s) - 1] = picture
+
+    def write_until(self, shown_s: float) -> None:
+        """Write the windows of which all instants are before a time."""
+        while self._complete_s < shown_s:
+            self._write_next()
+            self._forget_before(self._grid.instants_s(self._num_written)[0])
+
+    def write_rest(self, duration_s: float) -> tuple[WindowSpan, ...]:
+        """Write what windows there are after that, and return the spans of all."""
+        num_windows = self._grid.num_windows(duration_s)
+        while self._num_written < num_windows:
+            self._write_next()
+        return tuple(self._grid.span(k, duration_s=duration_s) for k in range(num_windows))
+
+    def _write_next(self) -> None:
+        slots = self._grid.slots(self._num_written, self.times_s)
+        try:
+            self._write([self._pictures[slot] for slot in slots])
+        except KeyError as exc:
+            raise SkippedFrameError from exc
+        self._num_written += 1
+        self._complete_s = self._grid.instants_s(self._num_written)[-1]
+
+    def _forget_before(self, time_s: float) -> None:
+        first = bisect_right(self.times_s, time_s) - 1
+        for index in [index for index in self._pictures if index < first]:
+            del self._pictures[index]
 
 
 def with_stand_ins(

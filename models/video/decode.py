@@ -20,24 +20,25 @@ Tensor suffixes: N windows or clips, T frames, H height, W width; the last axis 
 """
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from heapq import heappop, heappush
+from io import BytesIO
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import av
+import numpy as np
 from av.container import InputContainer
 
 from models.errors import UndecodableMediaError
 from models.spec import ClipSpec
-from models.video.assembly import Walk, assemble, video_info, walk, with_stand_ins
+from models.video.assembly import Picture, video_info, walk, with_stand_ins
 from models.video.codec import Scaler, configure
 from models.video.container import demuxer_name, opened, stated_duration_s, video_stream
-from models.video.limits import DEFAULT_LIMITS, DecodeLimits
-from models.video.sampling import TIME_TOLERANCE_S, SampleGrid, sample_grid
+from models.video.job import DecodeJob
+from models.video.sampling import TIME_TOLERANCE_S
 from models.video.selection import (
     Need,
     Selection,
@@ -47,7 +48,7 @@ from models.video.selection import (
     skipped_frame,
 )
 from models.video.timeline import Shown, cut, shown_frames
-from models.video.windows import DecodeMode, VideoWindows
+from models.video.windows import DecodeMode, VideoInfo, VideoWindows, WindowSpan
 
 DEFAULT_FRAME_RATE_HZ = 25.0  # what FFmpeg assumes where a stream states none
 # Where a search by time is exact; MPEG streams have no index and are walked from their start.
@@ -68,46 +69,13 @@ MODE_OPTIONS: dict[DecodeMode, dict[str, str]] = {"exact": {}, "fast": {"skip_lo
 AnyFrame = av.VideoFrame | SkippedFrame
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Job:
-    """What is to be read of a video."""
-
-    spec: ClipSpec
-    grid: SampleGrid
-    start_s: float
-    stop_s: float
-    limits: DecodeLimits
-    mode: DecodeMode
-    num_threads: int
-
-    @property
-    def is_whole(self) -> bool:
-        return self.start_s == 0 and self.stop_s == math.inf
-
-
-def read_windows(
-    source: Path | BinaryIO,
-    spec: ClipSpec,
-    *,
-    stride_s: float | None = None,
-    start_s: float = 0.0,
-    stop_s: float | None = None,
-    limits: DecodeLimits = DEFAULT_LIMITS,
-    mode: DecodeMode = "exact",
-    num_threads: int = 1,
-) -> VideoWindows:
+def read_windows(source: Path | BinaryIO, spec: ClipSpec, **options: Any) -> VideoWindows:
     """Decode a video, or a span of it, into windows.
 
     Args:
         source: A path, or a seekable file at its start; its name is never looked at.
         spec: What a window is.
-        stride_s: Distance of window starts; None for windows that do not overlap.
-        start_s: Where the span starts. It begins with the frame that is shown then, and is treated
-            as if it were a whole video.
-        stop_s: Where the span stops; frames from there on do not exist.
-        limits: What is accepted of the span.
-        mode: `exact` gives the pictures that the codec defines, `fast` nearly those.
-        num_threads: Slice threads of the decoder. One is best when there is a worker a core.
+        options: The other attributes of a `DecodeJob`.
 
     Raises:
         UnsupportedMediaError: If container or codec is not accepted, or there is no video stream.
@@ -115,32 +83,54 @@ def read_windows(
         MediaTooShortError: If it has fewer than `limits.min_frames` frames.
         MediaLimitError: If it is over a limit.
     """
-    job = _Job(
-        spec=spec,
-        grid=sample_grid(spec, stride_s=stride_s),
-        start_s=start_s,
-        stop_s=math.inf if stop_s is None else stop_s,
-        limits=limits,
-        mode=mode,
-        num_threads=num_threads,
-    )
+    buffer = BytesIO()
+    spans, info = write_windows(buffer, source, DecodeJob(spec=spec, **options))
+    windows_NTHWC = np.frombuffer(buffer.getbuffer(), np.uint8).reshape(-1, *spec.clip_shape)
+    return VideoWindows(windows_NTHWC=windows_NTHWC, spans=spans, info=info)
+
+
+def write_windows(
+    target: BinaryIO, source: Path | BinaryIO, job: DecodeJob
+) -> tuple[tuple[WindowSpan, ...], VideoInfo]:
+    """Decode a video window by window, in memory that does not grow with its length.
+
+    Args:
+        target: Where the bytes of windows_NTHWC go; empty, and seekable.
+        source: As for `read_windows`.
+        job: What is read.
+
+    Returns:
+        Where each window lies, and what was decoded.
+
+    Raises:
+        MediaError: As `read_windows`.
+    """
     try:
-        return _read(source, job, may_skip=True)
+        return _write(target, source, job, may_skip=True)
     except SkippedFrameError:
+        target.seek(0)
+        target.truncate()
         if not isinstance(source, Path):
             source.seek(0)
-        return _read(source, job, may_skip=False)
+        return _write(target, source, job, may_skip=False)
 
 
-def _read(source: Path | BinaryIO, job: _Job, *, may_skip: bool) -> VideoWindows:
+def _write(
+    target: BinaryIO, source: Path | BinaryIO, job: DecodeJob, *, may_skip: bool
+) -> tuple[tuple[WindowSpan, ...], VideoInfo]:
     with opened(source, job.limits) as container:
         stream = video_stream(container)
         _check_stated(container, stream, job)
         codec = stream.codec_context.codec.canonical_name
         options = DECODER_OPTIONS.get(codec, {}) | MODE_OPTIONS[job.mode]
         configure(stream.codec_context, job.limits, num_threads=job.num_threads, **options)
-        selection = _selection(container, stream, job) if may_skip else None
-        walked = _walk(container, stream, job, selection=selection)
+        walked = walk(
+            _video(container, stream, job, may_skip=may_skip),
+            scale=Scaler(job.spec).turn_and_scale,
+            grid=job.grid,
+            limits=job.limits,
+            write=lambda pictures: _write_window(target, pictures),
+        )
         rate_hz = float(stream.average_rate) if stream.average_rate else None
         info = video_info(
             walked,
@@ -149,10 +139,14 @@ def _read(source: Path | BinaryIO, job: _Job, *, may_skip: bool) -> VideoWindows
             frame_rate_hz=rate_hz,
             decode=job.mode,
         )
-    return assemble(walked.plan, walked.pictures_HWC, info)
+    return walked.spans, info
 
 
-def _check_stated(container: InputContainer, stream: av.VideoStream, job: _Job) -> None:
+def _write_window(target: BinaryIO, pictures: Sequence[Picture]) -> None:
+    target.write(np.stack(pictures).tobytes())
+
+
+def _check_stated(container: InputContainer, stream: av.VideoStream, job: DecodeJob) -> None:
     """Check what headers say against the limits, before anything is decoded."""
     job.limits.check_size(stream.width, stream.height)
     if job.is_whole and demuxer_name(container) in INDEXED_FORMATS:
@@ -160,7 +154,7 @@ def _check_stated(container: InputContainer, stream: av.VideoStream, job: _Job) 
         job.limits.check("max_duration_s", stated_duration_s(container, stream))
 
 
-def _selection(container: InputContainer, stream: av.VideoStream, job: _Job) -> Selection:
+def _selection(container: InputContainer, stream: av.VideoStream, job: DecodeJob) -> Selection:
     codec = stream.codec_context.codec.canonical_name
     stated_s = stated_duration_s(container, stream) + STATED_MARGIN_S
     is_known = codec in ONE_FRAME_CODECS and stated_s > STATED_MARGIN_S
@@ -175,15 +169,15 @@ def _selection(container: InputContainer, stream: av.VideoStream, job: _Job) -> 
     )
 
 
-def _walk(
-    container: InputContainer, stream: av.VideoStream, job: _Job, *, selection: Selection | None
-) -> Walk[av.VideoFrame]:
+def _video(
+    container: InputContainer, stream: av.VideoStream, job: DecodeJob, *, may_skip: bool
+) -> Iterator[Shown[AnyFrame]]:
+    """Yield the frames of the span with their times in it."""
+    selection = _selection(container, stream, job) if may_skip else None
     shown = _shown_from(container, stream, start_s=job.start_s, selection=selection)
     if job.mode == "fast":
         shown = with_stand_ins(shown, max_age_s=job.grid.spacing_s / 2)
-    if not job.is_whole:
-        shown = cut(shown, start_s=job.start_s, stop_s=job.stop_s)
-    return walk(shown, scale=Scaler(job.spec).turn_and_scale, grid=job.grid, limits=job.limits)
+    return shown if job.is_whole else cut(shown, start_s=job.start_s, stop_s=job.stop_s)
 
 
 def _shown_from(

@@ -7,7 +7,7 @@ of the video it takes the last frame again, and the window says how often it did
 """
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -112,25 +112,34 @@ class SampleGrid:
             times_s: When each frame is shown first, ascending, the first at 0.
             duration_s: When the last frame is gone.
         """
-        instants_NT = self._instants_s(0, self.num_windows(duration_s))
-        indices_NT = np.searchsorted(np.asarray(times_s), instants_NT, side="right") - 1
-        num_padded_N = (instants_NT >= duration_s).sum(axis=1)
+        indices = range(self.num_windows(duration_s))
         return WindowPlan(
-            indices_NT=indices_NT,
-            spans=tuple(
-                WindowSpan(
-                    start_s=index * self.stride_s,
-                    stop_s=index * self.stride_s + self.window_s,
-                    num_padded_frames=int(num_padded),
-                )
-                for index, num_padded in enumerate(num_padded_N)
-            ),
+            indices_NT=np.array([self.slots(index, times_s) for index in indices]),
+            spans=tuple(self.span(index, duration_s=duration_s) for index in indices),
         )
 
-    def _instants_s(self, first: int, stop: int) -> NDArray[np.float64]:
-        """Return the instants (N, T) of some windows, late by the tolerance."""
-        starts_N1 = np.arange(first, stop, dtype=np.float64)[:, None] * self.stride_s
-        return np.add(starts_N1, np.asarray(self.late_offsets_s, dtype=np.float64))
+    def slots(self, index: int, times_s: Sequence[float]) -> list[int]:
+        """Return which frame each of the T slots of a window shows.
+
+        Args:
+            index: Which window.
+            times_s: When each frame is shown first, ascending, the first at 0; those that follow
+                the window may lack.
+        """
+        return [bisect_right(times_s, instant_s) - 1 for instant_s in self.instants_s(index)]
+
+    def span(self, index: int, *, duration_s: float) -> WindowSpan:
+        """Return where a window of a video of some length lies."""
+        return WindowSpan(
+            start_s=index * self.stride_s,
+            stop_s=index * self.stride_s + self.window_s,
+            num_padded_frames=sum(instant_s >= duration_s for instant_s in self.instants_s(index)),
+        )
+
+    def instants_s(self, index: int) -> list[float]:
+        """Return the T instants of a window, late by the tolerance."""
+        start_s = index * self.stride_s
+        return [start_s + offset_s for offset_s in self.late_offsets_s]
 
 
 def sample_grid(spec: ClipSpec, *, stride_s: float | None = None) -> SampleGrid:

@@ -3,12 +3,14 @@
 Tensor suffixes: N windows of one video, T frames, H height, W width; the last axis of 3 is RGB.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+BLOCK_WINDOWS = 32
 DecodeMode = Literal["exact", "fast"]
 
 
@@ -68,6 +70,11 @@ class VideoWindows:
     windows_NTHWC: NDArray[np.uint8]
     spans: tuple[WindowSpan, ...]
     info: VideoInfo
+
+    def blocks(self) -> Iterator[NDArray[np.uint8]]:
+        """Yield all windows in order, at most `BLOCK_WINDOWS` at a time."""
+        for start in range(0, len(self.spans), BLOCK_WINDOWS):
+            yield self.windows_NTHWC[start : start + BLOCK_WINDOWS]
 
     def __post_init__(self) -> None:
         shape = self.windows_NTHWC.shape

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ from models.errors import InvalidFramesError, MediaLimitError, UnsupportedMediaE
 from models.spec import ClipSpec
 from models.video.arrays import clips_to_windows, frames_to_windows
 from models.video.decode import read_windows
+from models.video.job import DecodeJob
 from models.video.limits import DecodeLimits
 from models.video.windows import VideoWindows
+from tests.app import jobs
 from tests.media import barcode_frames, encode_image, write_video
 
 SPEC = ClipSpec(num_frames=4, window_s=1.0, size_px=64)
@@ -70,7 +73,7 @@ def read(pool: DecodePool, path: Path, *, limits: DecodeLimits = LIMITS) -> Vide
 
 def run_instead(pool: DecodePool, function: Any, *args: object) -> Coroutine[Any, Any, Any]:
     """Have a worker run something that no file can be made to do on purpose."""
-    return pool._run(function, *args)
+    return pool._run(partial(jobs.run_instead, function, args), SPEC)
 
 
 def assert_same(one: VideoWindows, other: VideoWindows) -> None:
@@ -311,10 +314,10 @@ def test_pool_that_never_started_closes(spool_dir: Path) -> None:
 
 
 def test_worker_that_is_late_makes_no_file(spool_dir: Path, video_path: Path) -> None:
-    options = {"stride_s": None, "limits": LIMITS}
+    read = partial(decoding._read_video, video_path, DecodeJob(spec=SPEC))
 
     with pytest.raises(FileNotFoundError):
-        decoding._work(spool_dir / "gone", decoding._read_video, (video_path, SPEC), options)
+        decoding._work(spool_dir / "gone", read)
 
 
 def test_this_process_does_not_load_ffmpeg() -> None:
@@ -331,18 +334,30 @@ def test_work_leaves_the_windows_in_the_file(tmp_path: Path, video_path: Path, k
         np.save(file, barcode_frames(4))
     with clips.open("wb") as file:
         np.save(file, barcode_frames(4)[None])
-    options = {"stride_s": None, "limits": LIMITS}
-    rated = {**options, "frame_rate_hz": 4.0}
-    jobs: dict[str, tuple[Any, tuple[Any, ...], dict[str, Any]]] = {
-        "video": (decoding._read_video, (video_path, SPEC), options),
-        "images": (decoding._read_images, ([image] * 4, SPEC), rated),
-        "frames": (decoding._read_array, (frames, SPEC), rated),
-        "clips": (decoding._read_array, (clips, SPEC), rated),
+    options = {"stride_s": None, "limits": LIMITS, "frame_rate_hz": 4.0}
+    reads: dict[str, decoding.Read] = {
+        "video": partial(decoding._read_video, video_path, DecodeJob(spec=SPEC)),
+        "images": partial(decoding._read_images, [image] * 4, SPEC, options),
+        "frames": partial(decoding._read_array, frames, SPEC, options),
+        "clips": partial(decoding._read_array, clips, SPEC, options),
     }
     result = tmp_path / "result"
     result.touch()
 
-    shape, spans, _ = decoding._work(result, *jobs[kind])
+    spans, _ = decoding._work(result, reads[kind])
 
-    assert (len(spans), *SPEC.clip_shape) == shape
-    assert result.stat().st_size == np.prod(shape)
+    assert result.stat().st_size == len(spans) * np.prod(SPEC.clip_shape)
+
+
+def test_blocks_of_a_mapped_file_are_its_windows_however_often_they_are_read(
+    make_pool: MakePool, tmp_path: Path
+) -> None:
+    path = write_video(tmp_path / "long.mp4", barcode_frames(30 * 40))
+
+    video = read(make_pool(), path)
+
+    expected = read_windows(path, SPEC)
+    for _ in range(2):
+        blocks = [block_NTHWC.copy() for block_NTHWC in video.blocks()]
+        assert [len(block_NTHWC) for block_NTHWC in blocks] == [32, 8]
+        assert np.array_equal(np.concatenate(blocks), expected.windows_NTHWC)

@@ -1,5 +1,6 @@
 """Where the frames of an example are: a span of a video file, or a run of image files."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +36,12 @@ class VideoSpan:
             MediaError: As `read_windows`.
             OSError: If the file cannot be read.
         """
-        return read_windows(self.path, spec, start_s=self.start_s, stop_s=self.stop_s)
+        return read_windows(
+            self.path,
+            spec,
+            start_s=self.start_s,
+            stop_s=math.inf if self.stop_s is None else self.stop_s,
+        )
 
     def __str__(self) -> str:
         stop = "end" if self.stop_s is None else f"{self.stop_s:.3f}"

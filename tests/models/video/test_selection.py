@@ -121,13 +121,13 @@ def test_frames_that_nothing_needs_are_not_decoded(tmp_path: Path, decoded: list
     assert len(decoded) < 50
 
 
-@pytest.mark.parametrize(("start_s", "stop_s"), [(0.0, None), (0.5, 1.4), (1.1, None)])
+@pytest.mark.parametrize(("start_s", "stop_s"), [(0.0, inf), (0.5, 1.4), (1.1, inf)])
 @pytest.mark.parametrize("stride_s", [None, 0.3])
 def test_pictures_are_those_of_a_full_decode(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     start_s: float,
-    stop_s: float | None,
+    stop_s: float,
     stride_s: float | None,
 ) -> None:
     path = write_video(tmp_path / "video.mp4", barcode_frames(60), options=B_FRAMES)
