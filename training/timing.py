@@ -2,7 +2,13 @@
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from scipy.stats import bootstrap
+
+CONFIDENCE = 0.95
+NUM_RESAMPLES = 2000
 
 
 def time_interleaved(
@@ -23,9 +29,16 @@ def time_interleaved(
 
 
 def summarize(seconds: list[float]) -> dict[str, float]:
-    """Return median, least and greatest of rounds, in milliseconds."""
+    """Return median, its interval, least and greatest of rounds, in milliseconds.
+
+    Args:
+        seconds: At least two rounds.
+    """
+    low_s, high_s = median_interval(seconds)
     return {
         "median_ms": statistics.median(seconds) * 1e3,
+        "low_ms": low_s * 1e3,
+        "high_ms": high_s * 1e3,
         "min_ms": min(seconds) * 1e3,
         "max_ms": max(seconds) * 1e3,
     }
@@ -33,7 +46,35 @@ def summarize(seconds: list[float]) -> dict[str, float]:
 
 def median_ratio(seconds: list[float], reference_s: list[float]) -> float:
     """Return the median over rounds of how many times longer the first takes."""
-    return statistics.median(a / b for a, b in zip(seconds, reference_s, strict=True))
+    return statistics.median(_ratios(seconds, reference_s))
+
+
+def ratio_interval(seconds: list[float], reference_s: list[float]) -> tuple[float, float]:
+    """Return the interval of `median_ratio`."""
+    return median_interval(_ratios(seconds, reference_s))
+
+
+def median_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Return the ends of the 95 % interval of a median, by the percentiles of a bootstrap.
+
+    Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap", section 13.3.
+
+    Args:
+        values: At least two, independent of each other.
+    """
+    found = bootstrap(
+        (np.asarray(values),),
+        np.median,
+        confidence_level=CONFIDENCE,
+        n_resamples=NUM_RESAMPLES,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    )
+    return float(found.confidence_interval.low), float(found.confidence_interval.high)
+
+
+def _ratios(seconds: list[float], reference_s: list[float]) -> list[float]:
+    return [a / b for a, b in zip(seconds, reference_s, strict=True)]
 
 
 def _time(call: Callable[[], object]) -> float:
