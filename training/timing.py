@@ -2,7 +2,8 @@
 
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 from scipy.stats import bootstrap
@@ -10,16 +11,18 @@ from scipy.stats import bootstrap
 CONFIDENCE = 0.95
 NUM_RESAMPLES = 2000
 
+KeyT = TypeVar("KeyT", bound=Hashable)
+
 
 def time_interleaved(
-    contestants: Mapping[str, Callable[[], object]], *, num_rounds: int, calls_per_round: int
-) -> dict[str, list[float]]:
+    contestants: Mapping[KeyT, Callable[[], object]], *, num_rounds: int, calls_per_round: int
+) -> dict[KeyT, list[float]]:
     """Return the median seconds of one call in every round, by contestant.
 
     In each round every contestant takes its turn, so that a machine whose speed drifts slows all of
     them alike. One round before the first is not counted.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    seconds: dict[KeyT, list[float]] = {name: [] for name in contestants}
     for round_index in range(num_rounds + 1):
         for name, call in contestants.items():
             median_s = statistics.median(_time(call) for _ in range(calls_per_round))
