@@ -27,7 +27,7 @@ from benchmarks.media import (
 )
 from training.timing import median_ratio, ratio_interval, summarize, time_interleaved
 
-NUM_ROUNDS = 7
+NUM_ROUNDS = 5
 # Another way to scale moves edges a little; another frame moves the time code, too.
 MAX_MEAN_DIFFERENCE_LEVELS = 5.0
 # Above this share of processor time, a library runs threads although it was told one.

@@ -73,7 +73,7 @@ def _build_inductor(pair: Pair, num_threads: int) -> Infer:
 
 
 def _build_fx(pair: Pair, num_threads: int, *, backend: str) -> Infer:
-    """Quantize after training by torch.ao's FX mode, announced for removal since torch 2.10."""
+    """Quantize after training by torch.ao's FX mode, whose removal torch has announced."""
     # Imported here because torch may have lost them.
     from torch.ao.quantization import get_default_qconfig_mapping
     from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx
