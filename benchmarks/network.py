@@ -82,7 +82,7 @@ def measure_networks(
     return {
         **_describe(raced["shipped"]),
         "file_bytes": {"fp32": _file_bytes(pair.fp32), "int8": _file_bytes(pair.int8)},
-        "grid": [_measure_shape(shape, engines) for shape in grid],
+        "grid": _measure_grid(grid, engines),
     }
 
 
@@ -111,23 +111,36 @@ def plot_networks(result: dict[str, Any], path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-def _measure_shape(shape: Shape, engines: Mapping[str, Engine]) -> dict[str, Any]:
-    spec = ClipSpec(size_px=shape.size_px)
+def _measure_grid(grid: Sequence[Shape], engines: Mapping[str, Engine]) -> list[dict[str, Any]]:
+    """Measure every shape; those that differ in threads only share their networks."""
     with tempfile.TemporaryDirectory() as folder:
-        pairs: dict[str, Pair] = {
-            stem: write_pair(
-                Path(folder) / stem, config=NetworkConfig(width=shape.width, stem=stem), spec=spec
-            )
-            for stem in STEMS
+        sizes = dict.fromkeys((shape.size_px, shape.width) for shape in grid)
+        pairs = {
+            (size_px, width): _write_stems(Path(folder) / f"{size_px}-{width}", size_px, width)
+            for size_px, width in sizes
         }
-        raced = race(
-            pairs,
-            engines,
-            reference=REFERENCE,
-            num_threads=shape.num_threads,
-            num_rounds=NUM_GRID_ROUNDS,
-            calls_per_round=CALLS_PER_GRID_ROUND,
-        )
+        return [_measure_shape(shape, pairs[shape.size_px, shape.width], engines) for shape in grid]
+
+
+def _write_stems(root: Path, size_px: int, width: float) -> dict[str, Pair]:
+    spec = ClipSpec(size_px=size_px)
+    return {
+        stem: write_pair(root / stem, config=NetworkConfig(width=width, stem=stem), spec=spec)
+        for stem in STEMS
+    }
+
+
+def _measure_shape(
+    shape: Shape, pairs: Mapping[str, Pair], engines: Mapping[str, Engine]
+) -> dict[str, Any]:
+    raced = race(
+        pairs,
+        engines,
+        reference=REFERENCE,
+        num_threads=shape.num_threads,
+        num_rounds=NUM_GRID_ROUNDS,
+        calls_per_round=CALLS_PER_GRID_ROUND,
+    )
     papers = raced[PAPERS_STEM].seconds
     return {
         **asdict(shape),
