@@ -8,6 +8,7 @@ Tensor suffixes: T frames, H height, W width; the last axis of 3 is RGB.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -22,7 +23,7 @@ from models.video.codec import SCALER, configure
 from models.video.decode import SKIPPABLE_CODECS, read_windows
 from models.video.limits import DEFAULT_LIMITS
 from models.video.sampling import sample_grid
-from models.video.selection import Selection, look_ahead
+from models.video.selection import Need, Selection, look_ahead
 
 SPEC = ClipSpec()
 
@@ -126,7 +127,10 @@ def _build_floor(path: Path, wanted: Sequence[int]) -> Call:
     return call
 
 
-OURS: Mapping[str, Build] = {"ours, exact": _build_ours}
+OURS: Mapping[str, Build] = {
+    "ours, exact": _build_ours,
+    "ours, fast": partial(_build_ours, mode="fast"),
+}
 FLOOR: Mapping[str, Build] = {"floor": _build_floor}
 PEERS: Mapping[str, Build] = {
     "plain PyAV": _build_pyav,
@@ -170,14 +174,17 @@ def _shrink(cv2: Any, frame_HWC: Frames) -> Frames:
 
 def _plan_steps(packets: Sequence[Packet], *, codec: str) -> Iterator[Step]:
     """Yield packets with what the decoder may skip, by the rule of `models.video.selection`."""
-    selection = Selection(sample_grid(SPEC), start_s=0.0, stop_s=SPEC.window_s)
+    can_skip = codec in SKIPPABLE_CODECS
+    selection = Selection(sample_grid(SPEC), start_s=0.0, stop_s=SPEC.window_s, can_skip=can_skip)
     selection.origin_s = min(
         float(packet.pts * packet.time_base)
         for packet in packets
         if packet.pts is not None and packet.time_base is not None
     )
-    for announced in look_ahead(packets):
-        is_needed = codec not in SKIPPABLE_CODECS or selection.needs(announced)
+    time_base = packets[0].time_base
+    assert time_base is not None
+    for announced in look_ahead(packets, time_base=time_base):
+        is_needed = selection.need(announced) is Need.PICTURE
         yield announced.packet, "DEFAULT" if is_needed else "NONREF"
 
 

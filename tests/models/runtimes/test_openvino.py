@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -37,6 +38,15 @@ def executed(runtime: OpenVinoRuntime, layer_type: str, fact: str) -> list[str]:
     return [
         layer[fact].astype(str) for layer in layers if layer["layerType"].astype(str) == layer_type
     ]
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_networks_do_without_tiles(root: Path, precision: Precision) -> None:
+    kernels = executed(load(root, precision), "Convolution", "primitiveType")
+
+    assert kernels
+    assert not [kernel for kernel in kernels if "amx" in kernel]
+    assert "ONEDNN_MAX_CPU_ISA" not in os.environ
 
 
 def test_windows_of_any_number_give_one_row_of_logits_each(root: Path) -> None:
