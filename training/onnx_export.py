@@ -81,10 +81,12 @@ def export_fp32(network: MobileNet3D, path: Path, *, spec: ClipSpec) -> None:
         spec: Gives the shape of the input; its mean and deviation are those of the network.
     """
     graph = GraphBuilder()
-    graph.append("Transpose", output="raw_NCTHW", perm=NTHWC_TO_NCTHW)
-    graph.append("Cast", output="raw_float_NCTHW", to=TensorProto.FLOAT)
-    graph.append("Sub", graph.constant("mean", network.normalize.mean), output="centered_NCTHW")
-    graph.append("Div", graph.constant("std", network.normalize.std), output="clips_NCTHW")
+    # The transposition comes last: OpenVINO's first convolution then reads what is there already.
+    mean_C, std_C = network.normalize.mean.flatten(), network.normalize.std.flatten()
+    graph.append("Cast", output="raw_NTHWC", to=TensorProto.FLOAT)
+    graph.append("Sub", graph.constant("mean", mean_C), output="centered_NTHWC")
+    graph.append("Div", graph.constant("std", std_C), output="clips_NTHWC")
+    graph.append("Transpose", output="clips_NCTHW", perm=NTHWC_TO_NCTHW)
     for layer in network.layers():
         name = layer.plan.name
         weight, bias = layer.folded()
