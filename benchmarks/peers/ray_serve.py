@@ -1,0 +1,55 @@
+"""Ray Serve: one replica a core, behind its proxy.
+
+Replicas of one CPU each, as https://docs.ray.io/en/latest/serve/resource-allocation.html says, and
+`max_ongoing_requests` lowered to what a replica computes and one more, as
+https://docs.ray.io/en/latest/serve/advanced-guides/performance.html says for work that is bound by
+the processor. The bare request comes as https://docs.ray.io/en/latest/serve/http-guide.html shows.
+"""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+import ray
+from ray import serve
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+
+from benchmarks.peers.pipeline import HOST, NUM_WORKERS, Pipeline, parse_port
+
+
+@serve.deployment(
+    num_replicas=NUM_WORKERS,
+    ray_actor_options={"num_cpus": 1},
+    max_ongoing_requests=2,
+    logging_config={"enable_access_log": False},
+)
+class Clips:
+    """Answers bare bodies, and forms of images; one thread computes while the next body comes."""
+
+    def __init__(self) -> None:
+        self._pipeline = Pipeline()
+        self._thread = ThreadPoolExecutor(max_workers=1)
+
+    async def __call__(self, request: Request) -> list[float] | str:
+        """Return the K probabilities; `ok` on the health path."""
+        kind = request.url.path.rsplit("/", 1)[-1]
+        if kind == "health":
+            return "ok"
+        run = asyncio.get_running_loop().run_in_executor
+        if kind == "jpeg":
+            async with request.form() as form:
+                images = [await part.read() for part in _files(form)]
+            return await run(self._thread, self._pipeline.predict_images, images)
+        body = await request.body()
+        return await run(self._thread, self._pipeline.predict_body, kind, body)
+
+
+def _files(form: FormData) -> list[UploadFile]:
+    return [part for part in form.getlist("frames") if isinstance(part, UploadFile)]
+
+
+if __name__ == "__main__":
+    port = parse_port()
+    ray.init(num_cpus=NUM_WORKERS, include_dashboard=False, _node_ip_address=HOST)
+    serve.start(http_options={"host": HOST, "port": port})
+    serve.run(Clips.bind(), blocking=True)  # type: ignore[attr-defined]
