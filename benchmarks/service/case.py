@@ -7,7 +7,7 @@ from typing import Any
 
 from app.settings import Settings
 from benchmarks.load import clients
-from benchmarks.payloads import make_payloads
+from benchmarks.payloads import Payloads, make_payloads
 from benchmarks.service.alone import measure_alone
 from benchmarks.service.contenders import (
     BENCH_PYTHON,
@@ -53,12 +53,18 @@ def measure_service(
     Raises:
         DifferentAnswerError: If a peer answers something else than the service.
     """
-    payloads = make_payloads(folder)
+    contenders = all_peers() if peers is None else peers
+    return measure_with(make_payloads(folder), peers=contenders, scale=scale, folder=folder)
+
+
+def measure_with(
+    payloads: Payloads, *, peers: Sequence[Contender], scale: Scale, folder: Path
+) -> dict[str, Any]:
+    """Do what `measure_service` does with payloads that are there already."""
     service = ours(_labels())
-    contenders = [service, *(all_peers() if peers is None else peers)]
     with clients() as load:
         samples, differences = measure_rounds(
-            contenders, payloads, load, scale=scale, folder=folder
+            [service, *peers], payloads, load, scale=scale, folder=folder
         )
     return {
         "scale": asdict(scale),

@@ -19,11 +19,13 @@ BENCH_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
 MLSERVER_PYTHON = ROOT / ".venv-bench-mlserver" / "bin" / "python"
 TYPES = {"mp4": "video/mp4", "npy": "application/x-npy", "jpeg": "image/jpeg"}
 BARE = "application/octet-stream"
-# None of them may report that it is used; MLServer and KServe report nothing.
-NO_TELEMETRY = {
+# None of them may report that it is used, or be reached from elsewhere.
+PEER_ENVIRONMENT = {
     "BENTOML_DO_NOT_TRACK": "True",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AUTH_MODE": "disabled",  # or it writes a token into the home folder
+    # On other systems Ray keeps to loopback by itself; on Linux it would listen on every address.
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
     "DO_NOT_TRACK": "1",
     "PYTHONWARNINGS": "ignore",
 }
@@ -114,7 +116,7 @@ def _peer(
     command = (str(python), "-m", f"benchmarks.peers.{module}", "--port", "{port}", *options)
     return Contender(
         name=name,
-        command=ServerCommand(command=command, ready_path=ready_path, environment=NO_TELEMETRY),
+        command=ServerCommand(command=command, ready_path=ready_path, environment=PEER_ENVIRONMENT),
         make_post=make_post or _post_bare,
         read_probabilities=_read_list,
     )
@@ -128,7 +130,7 @@ def _bentoml(python: Path) -> Contender:
         command=ServerCommand(
             command=(str(python), "-m", "bentoml", *arguments),
             ready_path="/readyz",
-            environment=NO_TELEMETRY,
+            environment=PEER_ENVIRONMENT,
         ),
         make_post=_post_bentoml,
         read_probabilities=_read_list,

@@ -87,6 +87,7 @@ class Round:
         """Measure every point."""
         self._each("start", lambda entrant: {"ready_s": entrant.server.ready_s})
         self._warm_up()
+        self._watch_idle()
         self._each("idle", self._idle)
         self._closed_loops()
         for load in self._scale.loads:
@@ -109,10 +110,20 @@ class Round:
                     duration_s=self._scale.warm_s,
                 )
 
+    def _watch_idle(self) -> None:
+        """Read what each server spends while none is asked, all of them over the same time."""
+        before_s = {entrant.name: entrant.server.processor_s() for entrant in self._entrants}
+        started = time.perf_counter()
+        time.sleep(self._scale.idle_s)
+        for entrant in self._entrants:
+            spent_s = entrant.server.processor_s() - before_s[entrant.name]
+            self._idle_cores[entrant.name] = spent_s / (time.perf_counter() - started)
+
     def _idle(self, entrant: Entrant) -> Metrics:
-        cores = entrant.server.measure_cores(self._scale.idle_s)
-        self._idle_cores[entrant.name] = cores
-        return {"idle_cores": cores, "idle_mb": entrant.server.proportional_bytes() / 1e6}
+        return {
+            "idle_cores": self._idle_cores[entrant.name],
+            "idle_mb": entrant.server.proportional_bytes() / 1e6,
+        }
 
     def _closed_loops(self) -> None:
         for kind in KINDS:
