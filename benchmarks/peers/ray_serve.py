@@ -44,12 +44,25 @@ class Clips:
         return await run(self._thread, self._pipeline.predict_body, kind, body)
 
 
+def keep_to_loopback() -> None:
+    """Move a replica's port for other replicas, which would be open on every address."""
+    from ray.serve._private import replica
+
+    add_port = replica.add_port_to_grpc_server
+    replica.add_port_to_grpc_server = lambda server, _: add_port(server, f"{HOST}:0")
+
+
 def _files(form: FormData) -> list[UploadFile]:
     return [part for part in form.getlist("frames") if isinstance(part, UploadFile)]
 
 
 if __name__ == "__main__":
     port = parse_port()
-    ray.init(num_cpus=NUM_WORKERS, include_dashboard=False, _node_ip_address=HOST)
+    ray.init(
+        num_cpus=NUM_WORKERS,
+        include_dashboard=False,
+        runtime_env={"worker_process_setup_hook": keep_to_loopback},
+        _node_ip_address=HOST,
+    )
     serve.start(http_options={"host": HOST, "port": port})
     serve.run(Clips.bind(), blocking=True)  # type: ignore[attr-defined]

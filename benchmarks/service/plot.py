@@ -25,7 +25,9 @@ def plot_service(result: Mapping[str, Any], path: Path) -> None:
     _lines(axes[0, 0], points, colors, loop="closed", metric="requests_per_s", factor=1)
     axes[0, 0].set(title="Videos, closed loop", xlabel="clients", ylabel="requests/s")
     _lines(axes[0, 1], points, colors, loop="open", metric="p95_s", factor=1e3)
-    axes[0, 1].set(title="Videos, open loop", xlabel="part of own capacity", ylabel="p95, ms")
+    axes[0, 1].set(
+        title="Videos, open loop", xlabel="part of the service's capacity", ylabel="p95, ms"
+    )
     axes[0, 1].set_yscale("log")
     _bars(axes[1, 0], points["mp4 closed 1"], colors, metric="processor_s_per_request", factor=1e3)
     axes[1, 0].set(title="A video, one client", xlabel="processor ms per request")

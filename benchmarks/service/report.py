@@ -90,7 +90,7 @@ def _processor(points: Mapping[str, Any]) -> str:
 def _latency(points: Mapping[str, Any]) -> str:
     return (
         "Milliseconds from the intended send time to the answer, videos in an open loop at "
-        "parts of each contender's own capacity (its requests/s with the most clients):\n\n"
+        "parts of the service's capacity (its best closed loop), the same for all:\n\n"
         + _by_contender(
             points,
             {
@@ -121,7 +121,8 @@ def _servers(result: Mapping[str, Any]) -> str:
         ),
     }
     return (
-        f"Start, memory, overload ({result['overload_factor']} times the capacity; an answer is "
+        f"Start, memory, overload ({result['overload_factor']} times the service's capacity, "
+        f"the same for all; an answer is "
         f"useful within {result['useful_s']:g} s), and clients who leave after "
         f"{result['leave_after_s'] * 1e3:g} ms ({result['num_burst_clients']} at once):\n\n"
         + _by_contender(result["points"], columns)

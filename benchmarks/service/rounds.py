@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.load import Clients, Spell
 from benchmarks.payloads import Payloads
 from benchmarks.servers import PeakMemory
-from benchmarks.service.contenders import KINDS, Contender, Kind
+from benchmarks.service.contenders import KINDS, OURS, Contender, Kind
 from benchmarks.service.entrants import Entrant, all_running, check_answers
 from benchmarks.service.scale import Scale
 
@@ -57,6 +57,9 @@ def measure_rounds(
 class Round:
     """One round over servers that are up.
 
+    The service's own capacity, its best closed loop of videos, sets the rates of open loops and
+    overload: all contenders are sent the same requests at the same times.
+
     Args:
         entrants: In the order of their turns.
         clients: What loads them.
@@ -80,7 +83,6 @@ class Round:
         self._seed = seed
         self._samples = samples
         self._idle_cores: dict[str, float] = {}
-        self._capacity_hz: dict[str, float] = {}
         self._peak_bytes: dict[str, int] = defaultdict(int)
 
     def measure(self) -> None:
@@ -141,7 +143,7 @@ class Round:
     def _closed(
         self, entrant: Entrant, *, kind: Kind, num_clients: int, duration_s: float
     ) -> Metrics:
-        metrics = self._measure_spell(
+        return self._measure_spell(
             entrant,
             lambda: self._clients.closed_loop(
                 entrant.server.url,
@@ -150,9 +152,6 @@ class Round:
                 duration_s=duration_s,
             ),
         )
-        if kind == "mp4":
-            self._capacity_hz[entrant.name] = metrics["requests_per_s"]
-        return metrics
 
     def _open(self, entrant: Entrant, *, load: float) -> Metrics:
         return self._measure_spell(
@@ -160,10 +159,16 @@ class Round:
             lambda: self._clients.open_loop(
                 entrant.server.url,
                 entrant.posts["mp4"],
-                rate_hz=load * self._capacity_hz[entrant.name],
+                rate_hz=load * self._capacity_hz(),
                 duration_s=self._scale.spell_s,
                 seed=self._seed,
             ),
+        )
+
+    def _capacity_hz(self) -> float:
+        return max(
+            self._samples[f"mp4 closed {num_clients}"][OURS][-1]["requests_per_s"]
+            for num_clients in self._scale.num_clients["mp4"]
         )
 
     def _measure_spell(self, entrant: Entrant, run: Callable[[], Spell]) -> Metrics:
@@ -179,7 +184,7 @@ class Round:
             spell = self._clients.open_loop(
                 entrant.server.url,
                 entrant.posts["mp4"],
-                rate_hz=OVERLOAD_FACTOR * self._capacity_hz[entrant.name],
+                rate_hz=OVERLOAD_FACTOR * self._capacity_hz(),
                 duration_s=self._scale.overload_s,
                 seed=self._seed,
                 patience_s=USEFUL_S,

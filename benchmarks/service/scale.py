@@ -12,9 +12,8 @@ class Scale:
 
     Attributes:
         num_rounds: Rounds; in each, every server is started afresh.
-        num_clients: Clients of the closed loops, by kind of payload; the last number of `mp4`
-            gives the capacity of which the open loops and the overload are multiples.
-        loads: Rates of the open loops, which post videos, as parts of the contender's capacity.
+        num_clients: Clients of the closed loops, by kind of payload.
+        loads: Rates of the open loops, which post videos, as parts of the service's capacity.
         spell_s: Length of a closed or open loop.
         warm_s: Length of the closed loop, of each kind, that precedes them and is not counted.
         idle_s: Time in which nothing is asked and idle servers are watched.
@@ -42,11 +41,11 @@ FULL = Scale(
     num_rounds=5,
     num_clients={"mp4": (1, 2, 4, 8), "npy": (1, 8), "jpeg": (1, 8)},
     loads=(0.5, 0.8, 1.1),
-    spell_s=2.0,
+    spell_s=1.6,
     warm_s=0.5,
     idle_s=2.0,
     overload_s=3.0,
-    num_bursts=3,
+    num_bursts=2,
     num_starts=5,
     num_timed_requests=200,
     num_soak_requests=2000,
