@@ -1,5 +1,5 @@
 """What a team would serve the model with instead: one small server a module.
 
-Every module runs as `python -m benchmarks.peers.NAME --port PORT`, from the repository root, in an
+Modules run as `python -m benchmarks.peers.NAME --port PORT`, from the repository root, in an
 environment that holds its framework, and listens on loopback only.
 """

@@ -1,8 +1,8 @@
 """BentoML: one worker process a core, each of which answers one request at a time.
 
-`workers="cpu_count"` is what https://docs.bentoml.com/en/latest/build-with-bentoml/parallelize-requests.html
-advises for CPU; files come in as https://docs.bentoml.com/en/latest/build-with-bentoml/iotypes.html
-shows: bare bodies as root input, many files as a form. Run with `python -m bentoml serve`.
+As many workers as cores, and files as root input or form, as pages `parallelize-requests` and
+`iotypes` of https://docs.bentoml.com/en/latest/build-with-bentoml/ advise. Unlike the other peers
+it runs as `python -m bentoml serve benchmarks.peers.bento:Clips`.
 """
 
 from pathlib import Path

@@ -1,8 +1,9 @@
 """KServe's SDK server: one uvicorn process a core, started by its `workers`.
 
-A custom model as https://kserve.github.io/website/docs/model-serving/predictive-inference/frameworks/custom-predictor/custom-predictor
-shows. Its v1 protocol hands on bodies that are not JSON as they are. Its v2 binary extension would
-be the fairer name, but SDK 0.21 turns binary tensors into Python lists and refuses bytes that are
+A custom model as
+https://kserve.github.io/website/docs/model-serving/predictive-inference/frameworks/custom-predictor
+shows. Its v1 protocol hands on bodies that are not JSON as they are, which is the cheapest way in:
+for the binary extension of v2, SDK 0.21 turns tensors into Python lists, and refuses bytes that are
 not UTF-8. JPEG images come as one body, a motion JPEG stream.
 """
 

@@ -1,8 +1,8 @@
 """LitServe: a process of its own for every core.
 
-CPU as https://lightning.ai/docs/litserve/features/hardware-acceleration says, with
-`workers_per_device` for several workers (https://lightning.ai/docs/litserve/features/multiple-workers).
-Without JSON it takes forms only, so bodies are multipart: every payload is parts of one form.
+`workers_per_device` is what https://lightning.ai/docs/litserve/api-reference/litserver has for more
+processes on one device. Of bodies that are not JSON it reads forms only: every payload is the parts
+of a multipart form.
 """
 
 from typing import cast

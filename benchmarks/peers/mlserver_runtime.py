@@ -1,8 +1,8 @@
 """MLServer: a custom runtime in a pool of `parallel_workers`, one process a core.
 
 As https://docs.seldon.ai/mlserver/user-guide/parallel-inference advises. Its v2 protocol has no
-binary way in over REST; a custom handler (https://docs.seldon.ai/mlserver/user-guide/custom) takes
-bytes as they are, and runs in the pool, too.
+binary way in over REST; a custom handler beside it takes bytes as they are, and runs in the pool,
+too.
 """
 
 import asyncio

@@ -1,8 +1,9 @@
 """What every peer computes: the same windows and the same network as the service, written plainly.
 
-Videos are decoded as PyAV's documentation shows (https://pyav.basswood-io.com/docs/stable/cookbook):
-every frame of the stream, one thread, no packet left out. The frames that the sampling plan names
-are scaled by the service's own scaler, so that the windows are bit-equal to the service's.
+Videos are decoded as PyAV's documentation shows
+(https://pyav.basswood-io.com/docs/stable/cookbook/basics.html): every frame of the stream, in one
+thread, no packet left out. The frames that the sampling plan names are scaled by the service's own
+scaler, so that the windows are bit-equal to the service's.
 
 Tensor suffixes: N windows, T frames, H height, W width, K classes; the last axis of 3 is RGB.
 """

@@ -1,9 +1,9 @@
 """Ray Serve: one replica a core, behind its proxy.
 
-Replicas of one CPU each, as https://docs.ray.io/en/latest/serve/resource-allocation.html says, and
-`max_ongoing_requests` lowered to what a replica computes and one more, as
-https://docs.ray.io/en/latest/serve/advanced-guides/performance.html says for work that is bound by
-the processor. The bare request comes as https://docs.ray.io/en/latest/serve/http-guide.html shows.
+As https://docs.ray.io/en/latest/serve/advanced-guides/asyncio-best-practices.html says for work
+that is bound by the processor and releases the interpreter lock: a replica of one CPU for each
+core, few `max_ongoing_requests`, the work offloaded to a pool of no more threads than CPUs. The
+bare request comes as https://docs.ray.io/en/latest/serve/http-guide.html shows.
 """
 
 import asyncio
