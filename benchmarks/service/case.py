@@ -1,0 +1,92 @@
+"""Puts the case together: payloads, contenders, rounds, and the service alone."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from app.settings import Settings
+from benchmarks.load import clients
+from benchmarks.payloads import Payloads, make_payloads
+from benchmarks.service.alone import measure_alone
+from benchmarks.service.contenders import (
+    BENCH_PYTHON,
+    MLSERVER_PYTHON,
+    Contender,
+    framework_peers,
+    local_peers,
+    ours,
+)
+from benchmarks.service.rounds import (
+    LEAVE_AFTER_S,
+    NUM_BURST_CLIENTS,
+    OVERLOAD_FACTOR,
+    USEFUL_S,
+    measure_rounds,
+)
+from benchmarks.service.scale import FULL, Scale
+from benchmarks.service.summary import compare_to_best, summarize_samples
+from models.card import read_card
+from models.registry import ModelRegistry
+
+
+def all_peers(
+    *, bench_python: Path = BENCH_PYTHON, mlserver_python: Path = MLSERVER_PYTHON
+) -> list[Contender]:
+    """Return every peer; the frameworks run in the environments of these interpreters."""
+    return [
+        *local_peers(),
+        *framework_peers(bench_python=bench_python, mlserver_python=mlserver_python),
+    ]
+
+
+def measure_service(
+    folder: Path, *, peers: Sequence[Contender] | None = None, scale: Scale = FULL
+) -> dict[str, Any]:
+    """Return what the service and its peers do and cost, and what the service does alone.
+
+    Args:
+        folder: Takes the clips that are posted, and what the servers print.
+        peers: Whom it is compared to; every peer if None.
+        scale: How long and how often.
+
+    Raises:
+        DifferentAnswerError: If a peer answers something else than the service.
+    """
+    contenders = all_peers() if peers is None else peers
+    return measure_with(make_payloads(folder), peers=contenders, scale=scale, folder=folder)
+
+
+def measure_with(
+    payloads: Payloads, *, peers: Sequence[Contender], scale: Scale, folder: Path
+) -> dict[str, Any]:
+    """Do what `measure_service` does with payloads that are there already."""
+    service = ours(_labels())
+    with clients() as load:
+        samples, differences = measure_rounds(
+            [service, *peers], payloads, load, scale=scale, folder=folder
+        )
+    return {
+        "scale": asdict(scale),
+        "overload_factor": OVERLOAD_FACTOR,
+        "useful_s": USEFUL_S,
+        "leave_after_s": LEAVE_AFTER_S,
+        "num_burst_clients": NUM_BURST_CLIENTS,
+        "max_difference_to_service": differences,
+        "points": summarize_samples(samples),
+        "better_than_best_peer_by": compare_to_best(samples),
+        "alone": measure_alone(service.command, payloads.clips, scale=scale, folder=folder),
+    }
+
+
+def _labels() -> tuple[str, ...]:
+    """Return the activities of the default model, in the order of its outputs."""
+    settings = Settings()
+    registry = ModelRegistry(
+        settings.model_dir,
+        requested=(),
+        aliases=settings.all_aliases,
+        runtime_name="openvino",
+        num_threads=1,
+    )
+    return read_card(registry.resolve("default").folder).labels
