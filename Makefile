@@ -2,15 +2,20 @@
 # make serve   the service on http://127.0.0.1:8000 with the shipped checkpoints
 # make test    everything that has to hold: style, types, imports, tests, coverage
 # make train   both students, from data to export; about six hours on two cores, and resumes
-# make bench   the README's table, measured on this machine
+# make bench   every figure of benchmarks/results and the README's table, against other libraries
+#              and servers; an hour on a quiet machine; CASES="network decoding" for some of it
+# make soak    ten minutes of load
 # make container   build the image, run it, and post a clip to it
 
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH_VENV := .venv-bench
+MLSERVER_VENV := .venv-bench-mlserver
+CASES ?= network decoding service growth distillation
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: setup serve test servers train bench container
+.PHONY: setup serve test servers train bench soak container
 
 setup: $(VENV)/installed
 
@@ -42,8 +47,26 @@ train: setup
 	$(BIN)/python -m training pipeline --recipe training/recipes/mobilenet3d-lite.toml
 	$(BIN)/python -m training pipeline --recipe training/recipes/mobilenet3d.toml
 
-bench: setup
-	$(BIN)/python -m benchmarks
+bench: $(BENCH_VENV)/installed $(MLSERVER_VENV)/installed
+	$(BENCH_VENV)/bin/python -m benchmarks $(CASES)
+
+soak: $(BENCH_VENV)/installed
+	$(BENCH_VENV)/bin/python -m benchmarks soak
+
+# The project beside its peers: what these need goes into no other environment. torchcodec reads
+# video with the FFmpeg that the system has.
+$(BENCH_VENV)/installed: pyproject.toml benchmarks/constraints.txt
+	$(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint benchmarks/constraints.txt --editable '.[training,dev,bench]'
+	touch $@
+
+$(MLSERVER_VENV)/installed: benchmarks/requirements-mlserver.txt
+	$(PYTHON) -m venv $(MLSERVER_VENV)
+	$(MLSERVER_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --requirement benchmarks/requirements-mlserver.txt
+	touch $@
 
 container: setup
 	deploy/container.sh

@@ -1,10 +1,11 @@
 """What a step of distillation costs with cached logits, and with the teacher run at every step."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from matplotlib.figure import Figure
 
 from training.config import Recipe, read_recipe
 from training.distill import build_student, soft_label_loss
@@ -21,6 +22,39 @@ PAIRS = {"mobilenet3d-lite": 0.5, "paper": 1.0}
 def measure_distillation() -> dict[str, Any]:
     """Return times of one step of either kind, and their ratio, for the pairs of networks."""
     return {name: _measure(name, width) for name, width in PAIRS.items()}
+
+
+def render_distillation(result: Mapping[str, Any]) -> str:
+    """Return the section in Markdown."""
+    rows = [
+        f"| {name} | {figures['teacher_width']:g} | {figures['cached_logits_are_cheaper_by']:.1f} |"
+        for name, figures in result.items()
+    ]
+    return "\n".join(
+        [
+            "## Distillation",
+            "",
+            f"A step of {BATCH_SIZE} clips with cached logits against one that runs the teacher; "
+            f"medians of {NUM_ROUNDS} rounds.",
+            "",
+            "| recipe | teacher's width | cached logits are cheaper by |",
+            "|---|---|---|",
+            *rows,
+        ]
+    )
+
+
+def plot_distillation(result: Mapping[str, Any], path: Path) -> None:
+    """Draw the time of a step of either kind into a PNG file."""
+    figure = Figure(figsize=(7.0, 3.0), layout="constrained")
+    axes = figure.subplots()
+    for row, kind in enumerate(("cached logits", "teacher at every step")):
+        medians = [figures["times"][kind]["median_ms"] for figures in result.values()]
+        axes.barh([index + 0.4 * row for index in range(len(result))], medians, 0.35, label=kind)
+    axes.set_yticks([index + 0.2 for index in range(len(result))], list(result))
+    axes.set(title="A step of distillation", xlabel="ms")
+    axes.legend()
+    figure.savefig(path, dpi=120)
 
 
 def _measure(name: str, teacher_width: float) -> dict[str, Any]:

@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import bootstrap
 
-CONFIDENCE = 0.95
-NUM_RESAMPLES = 2_000
+from training.timing import median_interval
 
 
 def summarize_rounds(values: Sequence[float]) -> dict[str, float]:
@@ -17,15 +15,8 @@ def summarize_rounds(values: Sequence[float]) -> dict[str, float]:
     median = float(np.median(values))
     if len(values) == 1:
         return {"median": median, "low": median, "high": median}
-    interval = bootstrap(
-        (values,),
-        np.median,
-        confidence_level=CONFIDENCE,
-        n_resamples=NUM_RESAMPLES,
-        method="percentile",
-        rng=np.random.default_rng(0),
-    ).confidence_interval
-    return {"median": median, "low": float(interval.low), "high": float(interval.high)}
+    low, high = median_interval(values)
+    return {"median": median, "low": low, "high": high}
 
 
 def format_interval(summary: dict[str, float], *, digits: int) -> str:

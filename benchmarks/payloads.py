@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from models.spec import ClipSpec
-from models.video.frames import frames_to_windows
+from models.video.arrays import frames_to_windows
 from training.data.synthetic import SyntheticConfig
 from training.data.synthetic.body import make_bodies
 from training.data.synthetic.people import draw_person

@@ -9,6 +9,7 @@ import contextlib
 import os
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -110,6 +111,12 @@ class PeakMemory:
     def _sample(self) -> None:
         while not self._ended.wait(self._period_s):
             self.peak_bytes = max(self.peak_bytes, self._server.proportional_bytes())
+
+
+def service_command(*options: str) -> ServerCommand:
+    """Return how the service itself is started, with flags beside the necessary ones."""
+    flags = ("--port", "{port}", "--log-level", "error", *options)
+    return ServerCommand(command=(sys.executable, "-m", "app", *flags), ready_path="/health/ready")
 
 
 @contextmanager

@@ -10,20 +10,19 @@ BEGIN = "<!-- models: written by make bench -->"
 END = "<!-- end of models -->"
 
 
-def render_models(registry: ModelRegistry, results: dict[str, Any]) -> str:
+def render_models(registry: ModelRegistry, network: dict[str, Any]) -> str:
     """Return the table of the default pair of models in Markdown.
 
     Args:
         registry: Has both models of the pair loaded.
-        results: What `measure_networks` and `measure_service` returned, under `network` and
-            `service`.
+        network: What `measure_networks` returned.
     """
     int8 = registry.get("default").card
     fp32 = registry.get(str(int8.parent)).card
     lines = [
         "| model | balanced accuracy | top-1 | size | latency | against eager torch fp32 |",
         "|---|---|---|---|---|---|",
-        *(_row(card, results["network"]) for card in (fp32, int8)),
+        *(_row(card, network) for card in (fp32, int8)),
     ]
     return "\n".join(lines)
 

@@ -10,7 +10,7 @@ import httpx
 
 from benchmarks.load import Post
 from benchmarks.payloads import Payloads
-from benchmarks.servers import ROOT, ServerCommand
+from benchmarks.servers import ROOT, ServerCommand, service_command
 
 Kind = Literal["mp4", "npy", "jpeg"]
 KINDS: tuple[Kind, ...] = ("mp4", "npy", "jpeg")
@@ -58,10 +58,7 @@ def ours(labels: Sequence[str]) -> Contender:
     """
     return Contender(
         name=OURS,
-        command=ServerCommand(
-            command=(sys.executable, "-m", "app", "--port", "{port}", "--log-level", "error"),
-            ready_path="/health/ready",
-        ),
+        command=service_command(),
         make_post=_post_ours,
         read_probabilities=lambda answer: _in_order(answer, labels),
         check_query=f"?top_k={len(labels)}",

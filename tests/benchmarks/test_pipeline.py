@@ -12,8 +12,9 @@ from benchmarks.payloads import encode_jpeg, encode_npy
 from benchmarks.peers.pipeline import Pipeline
 from models.classifier import ActivityClassifier, load_classifier
 from models.registry import ModelRegistry
+from models.video.arrays import frames_to_windows
 from models.video.decode import read_windows
-from models.video.frames import frames_to_windows, images_to_windows
+from models.video.frames import images_to_windows
 from tests.media import barcode_frames, write_video
 
 

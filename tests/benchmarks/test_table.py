@@ -34,7 +34,7 @@ def test_table_has_a_row_for_the_int8_model_and_one_for_its_parent(registry: Mod
         "file_bytes": {"fp32": {"model.onnx": 13.4e6}, "int8": {"model.onnx": 3.45e6}},
     }
 
-    rows = render_models(registry, {"network": network}).splitlines()[2:]
+    rows = render_models(registry, network).splitlines()[2:]
 
     assert rows == [
         "| `tiny-fp32@1` | 0.500 | 0.600 | 13.40 MB | 4.00 ms | 3.0x faster |",

@@ -1,0 +1,47 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import __main__ as program
+from tests.conftest import REPOSITORY_ROOT
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(program, "RESULTS", tmp_path)
+    return tmp_path
+
+
+def fake_case(figures: dict[str, Any]) -> program.Case:
+    return program.Case(
+        measure=lambda folder: figures,
+        render=lambda found: f"## Fake\n\n{found['answer']}",
+        plot=lambda found, path: path.write_bytes(b"picture"),  # type: ignore[arg-type]
+    )
+
+
+def test_case_leaves_figures_plot_and_page(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "CASES", {"fake": fake_case({"answer": 42}), "other": None})
+
+    program.run_case("fake")
+    program.write_overview()
+
+    assert json.loads((results / "fake.json").read_text())["fake"] == {"answer": 42}
+    assert (results / "fake.png").read_bytes() == b"picture"
+    page = (results / "README.md").read_text()
+    assert "## Fake\n\n42\n\n![fake](fake.png)\n\nOn cpu " in page
+
+
+def test_unknown_case_is_refused() -> None:
+    command = [sys.executable, "-m", "benchmarks", "guess"]
+
+    result = subprocess.run(
+        command, cwd=REPOSITORY_ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert result.returncode == 2
+    assert "invalid choice: 'guess'" in result.stderr
