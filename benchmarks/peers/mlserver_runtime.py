@@ -6,6 +6,7 @@ too.
 """
 
 import asyncio
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import mlserver
@@ -43,16 +44,19 @@ class ClipRuntime(mlserver.MLModel):
 
 async def serve(port: int) -> None:
     """Serve until a signal ends it."""
-    settings = mlserver.Settings(
-        host=HOST,
-        http_port=port,
-        grpc_port=0,
-        metrics_endpoint=None,
-        parallel_workers=NUM_WORKERS,
-        debug=False,
-    )
-    model = mlserver.ModelSettings(name="clips", implementation=ClipRuntime)
-    await mlserver.MLServer(settings).start([model])
+    with TemporaryDirectory() as folder:  # or it would leave some in the repository
+        settings = mlserver.Settings(
+            host=HOST,
+            http_port=port,
+            grpc_port=0,
+            metrics_endpoint=None,
+            parallel_workers=NUM_WORKERS,
+            debug=False,
+            environments_dir=folder,
+            metrics_dir=folder,
+        )
+        model = mlserver.ModelSettings(name="clips", implementation=ClipRuntime)
+        await mlserver.MLServer(settings).start([model])
 
 
 if __name__ == "__main__":
