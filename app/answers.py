@@ -6,7 +6,6 @@ Nothing here knows HTTP; the endpoints are thin translations of these functions.
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict
 
 from app.comparison import compare
 from app.errors import IncomparableModelsError
@@ -158,7 +157,7 @@ async def _classify(
 
 
 def _describe_media(video: VideoWindows) -> DecodedMedia:
-    return DecodedMedia(**asdict(video.info))
+    return DecodedMedia(**vars(video.info))
 
 
 def _report_times(record: RequestRecord) -> StageTimes:

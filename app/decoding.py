@@ -202,7 +202,10 @@ class DecodePool:
             DriverActivityError: As `read_windows`.
         """
         options = {"frame_rate_hz": frame_rate_hz, "stride_s": stride_s, "limits": limits}
-        video = await asyncio.to_thread(_read_unless_scaled, source, spec, options)
+        if isinstance(source, bytes):  # small: a turn of a thread takes longer than to read it
+            video = _read_unless_scaled(source, spec, options)
+        else:
+            video = await asyncio.to_thread(_read_unless_scaled, source, spec, options)
         return video or await self._run(partial(_read_array, source, spec, options), spec)
 
     async def _run(self, read: Read, spec: ClipSpec) -> VideoWindows:

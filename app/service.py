@@ -69,6 +69,7 @@ class Service:
             aliases=settings.all_aliases,
             runtime_name=settings.runtime,
             num_threads=settings.threads_per_inference,
+            num_streams=settings.num_inference_workers,
         )
         self.uploads = Gate("upload", capacity=settings.max_uploads, max_waiting=0)
         self.lanes = Gate(

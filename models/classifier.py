@@ -108,7 +108,7 @@ def softmax(logits_NK: NDArray[np.float32], *, temperature: float) -> NDArray[np
 
 
 def load_classifier(
-    folder: Path, *, runtime_name: RuntimeName, num_threads: int
+    folder: Path, *, runtime_name: RuntimeName, num_threads: int, num_streams: int = 1
 ) -> ActivityClassifier:
     """Load a model folder: read its card, check every file, start the engine, warm it up.
 
@@ -116,6 +116,7 @@ def load_classifier(
         folder: Model folder `<name>/<version>`.
         runtime_name: Engine to run the network on.
         num_threads: Processor threads that one call may use.
+        num_streams: Calls that are computed at once.
 
     Raises:
         InvalidCardError: If the card cannot be used.
@@ -125,7 +126,9 @@ def load_classifier(
     card = read_card(folder)
     check_files(folder, card)
     try:
-        runtime = load_runtime(runtime_name, folder, card, num_threads=num_threads)
+        runtime = load_runtime(
+            runtime_name, folder, card, num_threads=num_threads, num_streams=num_streams
+        )
         classifier = ActivityClassifier(card, runtime)
         classifier.warm_up()
     except RuntimeError as exc:  # what both engines raise for a graph that they cannot run

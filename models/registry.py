@@ -68,6 +68,7 @@ class ModelRegistry:
         aliases: Further names, such as `default`, of references.
         runtime_name: Engine to run the networks on.
         num_threads: Processor threads that one prediction may use.
+        num_streams: Predictions of one model that are computed at once.
     """
 
     def __init__(
@@ -78,11 +79,13 @@ class ModelRegistry:
         aliases: Mapping[str, str],
         runtime_name: RuntimeName,
         num_threads: int,
+        num_streams: int = 1,
     ) -> None:
         self.aliases = dict(aliases)
         self.requested = tuple(requested)
         self.runtime_name: RuntimeName = runtime_name
         self._num_threads = num_threads
+        self._num_streams = num_streams
         self._entries = {entry.reference: entry for entry in find_models(root)}
         for entry in self._requested_entries():
             entry.state, entry.reason = "loading", "still loading"
@@ -168,7 +171,10 @@ class ModelRegistry:
     def _load_entry(self, entry: RegistryEntry) -> None:
         try:
             entry.classifier = load_classifier(
-                entry.folder, runtime_name=self.runtime_name, num_threads=self._num_threads
+                entry.folder,
+                runtime_name=self.runtime_name,
+                num_threads=self._num_threads,
+                num_streams=self._num_streams,
             )
         except DriverActivityError as exc:
             entry.state, entry.reason = "failed", str(exc)

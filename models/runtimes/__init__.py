@@ -24,7 +24,9 @@ class Runtime(Protocol):
         ...
 
 
-def load_runtime(name: RuntimeName, folder: Path, card: ModelCard, *, num_threads: int) -> Runtime:
+def load_runtime(
+    name: RuntimeName, folder: Path, card: ModelCard, *, num_threads: int, num_streams: int = 1
+) -> Runtime:
     """Load the network of a model folder on an engine.
 
     Args:
@@ -32,6 +34,7 @@ def load_runtime(name: RuntimeName, folder: Path, card: ModelCard, *, num_thread
         folder: Model folder whose files were already checked against the card.
         card: The folder's card.
         num_threads: Processor threads that one call of `infer` may use.
+        num_streams: Calls that are computed at once; further ones wait. PyTorch computes them all.
 
     Raises:
         WeightsError: If the files do not fit the card.
@@ -39,7 +42,7 @@ def load_runtime(name: RuntimeName, folder: Path, card: ModelCard, *, num_thread
     if name == "openvino":
         from models.runtimes.openvino import OpenVinoRuntime
 
-        return OpenVinoRuntime(folder, card, num_threads=num_threads)
+        return OpenVinoRuntime(folder, card, num_threads=num_threads, num_streams=num_streams)
     from models.runtimes.torch import TorchRuntime
 
     return TorchRuntime(folder, card, num_threads=num_threads)

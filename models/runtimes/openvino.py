@@ -30,25 +30,30 @@ MOST_BELOW_AMX = "AVX512_CORE_FP16"
 class OpenVinoRuntime:
     """A network compiled by OpenVINO.
 
-    Calls from several threads are answered one after the other by the same `num_threads` threads:
-    OpenVINO runs one stream, so that the models of a service keep to its processor budget.
+    Calls from several threads are computed at once by as many streams as there are, and others
+    wait for one, so that a model keeps to the processor budget of its service.
 
     Args:
         folder: Model folder whose files were already checked against the card.
         card: The folder's card.
-        num_threads: Processor threads that inference may use.
+        num_threads: Processor threads of one stream.
+        num_streams: Calls that are computed at once.
 
     Raises:
         WeightsError: If model.onnx cannot be compiled or does not fit the card.
     """
 
-    def __init__(self, folder: Path, card: ModelCard, *, num_threads: int) -> None:
+    def __init__(
+        self, folder: Path, card: ModelCard, *, num_threads: int, num_streams: int = 1
+    ) -> None:
         core = shared_core()
         model = _read_model(core, folder / ONNX_FILE)
         _check_fits(model, card)
         # A free batch size would cost int8 networks half of their speed.
         model.reshape([1, *card.spec.clip_shape])
-        self._compiled = core.compile_model(model, "CPU", compile_settings(num_threads))
+        self._compiled = core.compile_model(
+            model, "CPU", compile_settings(num_threads, num_streams=num_streams)
+        )
         self._local = threading.local()
 
     @property
@@ -101,11 +106,11 @@ def _infer_one(request: ov.InferRequest, window_THWC: NDArray[np.uint8]) -> NDAr
     return logits_1K
 
 
-def compile_settings(num_threads: int) -> dict[str, object]:
-    """Return OpenVINO's settings for a network that so many threads run."""
+def compile_settings(num_threads: int, *, num_streams: int = 1) -> dict[str, object]:
+    """Return OpenVINO's settings for a network that so many streams of so many threads run."""
     return {
-        "INFERENCE_NUM_THREADS": num_threads,
-        "NUM_STREAMS": 1,
+        "INFERENCE_NUM_THREADS": num_threads * num_streams,
+        "NUM_STREAMS": num_streams,
         # Pinned threads of two models, or of two services, would fight for the same core.
         "ENABLE_CPU_PINNING": False,
         # Processors with bfloat16 would otherwise round what the card calls fp32.

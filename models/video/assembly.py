@@ -85,14 +85,18 @@ def walk(
         SkippedFrameError: If a frame that a window shows was skipped.
     """
     windows = _Windows(grid, write)
-    last_frame = None
+    safe_s = _safe_length_s(grid, limits)
+    last_frame, size_px = None, (0, 0)
     for shown in video:
-        limits.check("max_frames", len(windows.times_s) + 1)
-        _check_length(shown.stop_s, grid=grid, limits=limits)
         windows.times_s.append(shown.start_s)
+        if len(windows.times_s) > limits.max_frames:
+            limits.check("max_frames", len(windows.times_s))
+        if shown.stop_s > safe_s:
+            _check_length(shown.stop_s, grid=grid, limits=limits)
         if not isinstance(shown.frame, SkippedFrame):
             last_frame = shown.frame
-            limits.check_size(last_frame.width, last_frame.height)
+            if size_px != (size_px := (last_frame.width, last_frame.height)):
+                limits.check_size(*size_px)
             if grid.is_sampled(shown.start_s, shown.stop_s):
                 windows.add(scale(last_frame))
         windows.write_until(shown.stop_s)
@@ -265,6 +269,12 @@ def check_array(array: NDArray[np.uint8], *, num_axes: int) -> None:
     if array.dtype != np.uint8 or not is_shaped:
         axes = "(N,T,H,W,3)" if num_axes == 5 else "(T,H,W,3)"
         raise InvalidFramesError(f"array is {array.dtype} {shape}, needs uint8 {axes}")
+
+
+def _safe_length_s(grid: SampleGrid, limits: DecodeLimits) -> float:
+    """Return a length that is under the limits for sure."""
+    windows_s = (limits.max_windows - 1) * grid.stride_s + grid.window_s / 2
+    return min(limits.max_duration_s, windows_s)
 
 
 def _check_length(duration_s: float, *, grid: SampleGrid, limits: DecodeLimits) -> None:

@@ -78,4 +78,7 @@ def _convert(
         )
     except (av.FFmpegError, ValueError) as exc:
         raise UndecodableMediaError(f"cannot convert {frame.format.name} to RGB: {exc}") from exc
-    return np.asarray(scaled.to_ndarray(), np.uint8)
+    plane = scaled.planes[0]  # its rows are padded
+    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+    picture: Picture = rows[:, : 3 * width_px].reshape(height_px, width_px, 3)
+    return picture

@@ -40,6 +40,15 @@ def executed(runtime: OpenVinoRuntime, layer_type: str, fact: str) -> list[str]:
     ]
 
 
+def test_as_many_calls_are_computed_at_once_as_there_are_streams(root: Path) -> None:
+    folder = root / "tiny-int8" / "1"
+
+    runtime = OpenVinoRuntime(folder, read_card(folder), num_threads=1, num_streams=2)
+
+    assert runtime._compiled.get_property("NUM_STREAMS") == 2
+    assert runtime._compiled.get_property("INFERENCE_NUM_THREADS") == 2
+
+
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 def test_networks_do_without_tiles(root: Path, precision: Precision) -> None:
     kernels = executed(load(root, precision), "Convolution", "primitiveType")
