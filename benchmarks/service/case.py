@@ -17,6 +17,7 @@ from benchmarks.service.contenders import (
     local_peers,
     ours,
 )
+from benchmarks.service.overhead import measure_overhead, measure_scaling
 from benchmarks.service.rounds import (
     LEAVE_AFTER_S,
     NUM_BURST_CLIENTS,
@@ -26,7 +27,7 @@ from benchmarks.service.rounds import (
 )
 from benchmarks.service.scale import FULL, Scale
 from benchmarks.service.summary import compare_to_best, summarize_samples
-from models.card import read_card
+from models.classifier import ActivityClassifier, load_classifier
 from models.registry import ModelRegistry
 
 
@@ -61,10 +62,18 @@ def measure_with(
     payloads: Payloads, *, peers: Sequence[Contender], scale: Scale, folder: Path
 ) -> dict[str, Any]:
     """Do what `measure_service` does with payloads that are there already."""
-    service = ours(_labels())
+    classifier = _default_classifier()
+    service = ours(classifier.card.labels)
     with clients() as load:
         samples, differences = measure_rounds(
             [service, *peers], payloads, load, scale=scale, folder=folder
+        )
+        scaling = measure_scaling(
+            service.make_post("mp4", payloads),
+            load,
+            num_rounds=scale.num_rounds,
+            spell_s=scale.spell_s,
+            folder=folder,
         )
     return {
         "scale": asdict(scale),
@@ -75,12 +84,15 @@ def measure_with(
         "max_difference_to_service": differences,
         "points": summarize_samples(samples),
         "better_than_best_peer_by": compare_to_best(samples),
+        "scaling": scaling,
+        "overhead": measure_overhead(
+            payloads, classifier, num_rounds=scale.num_rounds, folder=folder
+        ),
         "alone": measure_alone(service.command, payloads.clips, scale=scale, folder=folder),
     }
 
 
-def _labels() -> tuple[str, ...]:
-    """Return the activities of the default model, in the order of its outputs."""
+def _default_classifier() -> ActivityClassifier:
     settings = Settings()
     registry = ModelRegistry(
         settings.model_dir,
@@ -89,4 +101,5 @@ def _labels() -> tuple[str, ...]:
         runtime_name="openvino",
         num_threads=1,
     )
-    return read_card(registry.resolve("default").folder).labels
+    folder = registry.resolve("default").folder
+    return load_classifier(folder, runtime_name="openvino", num_threads=1)

@@ -31,6 +31,8 @@ def render_service(result: Mapping[str, Any]) -> str:
         _processor(result["points"]),
         _latency(result["points"]),
         _servers(result),
+        _overhead(result["overhead"]),
+        _scaling(result["scaling"]),
         _alone(result["alone"]),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -155,6 +157,30 @@ def _alone(alone: Mapping[str, Any]) -> str:
             f"{after['with_workers']:.0f} MB.",
         ]
     )
+
+
+def _overhead(overhead: Mapping[str, Any]) -> str:
+    rows = [
+        [
+            name,
+            _cell(found["answer_s"], 1e3, 1),
+            _cell(found["work_s"], 1e3, 1),
+            _cell(found["ratio"], 1, 2),
+            _cell(found["more_s"], 1e3, 1),
+        ]
+        for name, found in overhead.items()
+    ]
+    return (
+        "One client at a time against the same work in the client's own process (decoding and the "
+        "network; for npy the network alone), taking turns, ms:\n\n"
+        + table(["payload", "answer", "work", "ratio", "difference"], rows)
+    )
+
+
+def _scaling(scaling: Mapping[str, Any]) -> str:
+    one, two = (_cell(rate, 1, 1) for rate in scaling["requests_per_s"].values())
+    ratio = _cell(scaling["ratio"], 1, 2)
+    return f"Videos a second on one core {one}, on two {two}: {ratio} times as many."
 
 
 def _by_contender(

@@ -1,0 +1,144 @@
+"""What the service adds to the work itself, and what a second core gives it."""
+
+import http.client
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from benchmarks.intervals import summarize_rounds
+from benchmarks.load import Clients, Post
+from benchmarks.payloads import Payloads
+from benchmarks.servers import RunningServer, ServerCommand, running, service_command
+from models.classifier import ActivityClassifier
+from models.spec import ClipSpec
+from models.video.arrays import array_to_windows, parse_npy
+from models.video.decode import read_windows
+
+VIDEO, FRAMES = "/v1/predictions", "/v1/predictions/frames"
+REQUESTS_PER_ROUND = 10
+DEADLINE_S = 60.0
+CLIENTS_PER_CORE = 3
+NUM_CORES = (1, 2)
+
+
+def measure_overhead(
+    payloads: Payloads, classifier: ActivityClassifier, *, num_rounds: int, folder: Path
+) -> dict[str, Any]:
+    """Return times of answers and of the same work in this process, by payload; they take turns.
+
+    Args:
+        payloads: What is posted.
+        classifier: The service's default model.
+        num_rounds: Rounds of `REQUESTS_PER_ROUND` requests of each payload, after one more.
+        folder: Takes what the service prints.
+    """
+    spec = classifier.card.spec
+    seconds: dict[str, list[tuple[float, float]]] = {}
+    with running(service_command(), log=folder / "overhead.log") as server:
+        contests = _contests(payloads, classifier, spec=spec)
+        for _ in range(num_rounds + 1):
+            for name, (post, work) in contests.items():
+                seconds.setdefault(name, []).append(_take_turns(server, post, work))
+    return {name: _compare(rounds[1:]) for name, rounds in seconds.items()}
+
+
+def measure_scaling(
+    post: Post, load: Clients, *, num_rounds: int, spell_s: float, folder: Path
+) -> dict[str, Any]:
+    """Return requests per second on one core and on two, and their ratio.
+
+    Args:
+        post: What is asked.
+        load: The clients; they run on the same cores.
+        num_rounds: Rounds, in each of which both numbers of cores take their turn.
+        spell_s: Length of a closed loop.
+        folder: Takes what the service prints.
+    """
+    rates_hz: dict[int, list[float]] = {num: [] for num in NUM_CORES}
+    for _ in range(num_rounds):
+        for num, rates in rates_hz.items():
+            with running(_on_cores(num), log=folder / "scaling.log") as server:
+                rates.append(_closed_loop_hz(load, server, post, num_cores=num, spell_s=spell_s))
+    one, two = rates_hz.values()
+    return {
+        "requests_per_s": {str(num): summarize_rounds(rates) for num, rates in rates_hz.items()},
+        "ratio": summarize_rounds([b / a for a, b in zip(one, two, strict=True)]),
+    }
+
+
+def _contests(
+    payloads: Payloads, classifier: ActivityClassifier, *, spec: ClipSpec
+) -> dict[str, tuple[Post, Callable[[], object]]]:
+    """Return by payload the request, and what it takes without a service."""
+
+    def work_on_video(path: Path) -> Callable[[], object]:
+        return lambda: classifier.predict(read_windows(path, spec).windows_NTHWC)
+
+    window_NTHWC = array_to_windows(
+        parse_npy(payloads.npy), spec, frame_rate_hz=None, stride_s=None
+    ).windows_NTHWC
+    videos = {
+        name: (
+            Post(path=VIDEO, body=path.read_bytes(), content_type="video/mp4"),
+            work_on_video(path),
+        )
+        for name, path in payloads.clips.items()
+    }
+    array = Post(path=FRAMES, body=payloads.npy, content_type="application/x-npy")
+    return {**videos, "npy": (array, lambda: classifier.predict(window_NTHWC))}
+
+
+def _take_turns(
+    server: RunningServer, post: Post, work: Callable[[], object]
+) -> tuple[float, float]:
+    """Return the medians of some answers and of as many times of the work, in seconds."""
+    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=DEADLINE_S)
+    pairs = [
+        (_time(lambda: _ask(connection, post)), _time(work)) for _ in range(REQUESTS_PER_ROUND)
+    ]
+    connection.close()
+    answers_s, works_s = zip(*pairs, strict=True)
+    return statistics.median(answers_s), statistics.median(works_s)
+
+
+def _ask(connection: http.client.HTTPConnection, post: Post) -> None:
+    connection.request("POST", post.path, post.body, {"content-type": post.content_type})
+    response = connection.getresponse()
+    response.read()
+    if response.status != http.client.OK:
+        raise RuntimeError(f"{post.path} answers {response.status}")
+
+
+def _time(call: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
+def _compare(rounds: Sequence[tuple[float, float]]) -> Mapping[str, Any]:
+    return {
+        "answer_s": summarize_rounds([answer_s for answer_s, _ in rounds]),
+        "work_s": summarize_rounds([work_s for _, work_s in rounds]),
+        "ratio": summarize_rounds([answer_s / work_s for answer_s, work_s in rounds]),
+        "more_s": summarize_rounds([answer_s - work_s for answer_s, work_s in rounds]),
+    }
+
+
+def _on_cores(num_cores: int) -> ServerCommand:
+    """Return the command of a service that may use the first so many cores and no other."""
+    command = service_command()
+    cores = ",".join(map(str, range(num_cores)))
+    return replace(command, command=("taskset", "--cpu-list", cores, *command.command))
+
+
+def _closed_loop_hz(
+    load: Clients, server: RunningServer, post: Post, *, num_cores: int, spell_s: float
+) -> float:
+    num_clients = CLIENTS_PER_CORE * num_cores
+    load.closed_loop(server.url, post, num_clients=num_clients, duration_s=spell_s / 4)
+    spell = load.closed_loop(server.url, post, num_clients=num_clients, duration_s=spell_s)
+    return spell.num_answers / spell.elapsed_s
