@@ -98,11 +98,24 @@ def _post(client: httpx.Client, clip: Path) -> dict[str, Any]:
     return answer
 
 
+def _post_until_taken(client: httpx.Client, clip: Path) -> None:
+    """Post a clip again and again while the service is full."""
+    while True:
+        try:
+            _post(client, clip)
+        except httpx.HTTPStatusError as exc:
+            if exc.response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                raise
+            time.sleep(POLL_S)
+        else:
+            return
+
+
 def _measure_liveness(client: httpx.Client, clip: Path, *, num_posts: int) -> list[float]:
     """Return how long `/health/live` took while more clips were posted than the cores carry."""
     live_s = []
     with ThreadPoolExecutor(NUM_BUSY_CLIENTS) as threads:
-        posts = [threads.submit(_post, client, clip) for _ in range(num_posts)]
+        posts = [threads.submit(_post_until_taken, client, clip) for _ in range(num_posts)]
         while not all(post.done() for post in posts):
             started = time.perf_counter()
             client.get("/health/live").raise_for_status()

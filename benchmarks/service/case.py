@@ -64,16 +64,19 @@ def measure_with(
     """Do what `measure_service` does with payloads that are there already."""
     classifier = _default_classifier()
     service = ours(classifier.card.labels)
+    # What takes least comes first, so that a fault shows early.
+    alone = measure_alone(service.command, payloads.clips, scale=scale, folder=folder)
+    overhead = measure_overhead(payloads, classifier, num_rounds=scale.num_rounds, folder=folder)
     with clients() as load:
-        samples, differences = measure_rounds(
-            [service, *peers], payloads, load, scale=scale, folder=folder
-        )
         scaling = measure_scaling(
             service.make_post("mp4", payloads),
             load,
             num_rounds=scale.num_rounds,
             spell_s=scale.spell_s,
             folder=folder,
+        )
+        samples, differences = measure_rounds(
+            [service, *peers], payloads, load, scale=scale, folder=folder
         )
     return {
         "scale": asdict(scale),
@@ -84,11 +87,9 @@ def measure_with(
         "max_difference_to_service": differences,
         "points": summarize_samples(samples),
         "better_than_best_peer_by": compare_to_best(samples),
+        "overhead": overhead,
         "scaling": scaling,
-        "overhead": measure_overhead(
-            payloads, classifier, num_rounds=scale.num_rounds, folder=folder
-        ),
-        "alone": measure_alone(service.command, payloads.clips, scale=scale, folder=folder),
+        "alone": alone,
     }
 
 
