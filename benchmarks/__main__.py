@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.settings import Settings
 from benchmarks.decoding import measure_decoding, plot_decoding, render_decoding
 from benchmarks.distillation import measure_distillation, plot_distillation, render_distillation
 from benchmarks.growth import measure_growth, plot_growth, render_growth
@@ -20,6 +19,7 @@ from benchmarks.media import write_clips
 from benchmarks.network import measure_networks, plot_networks, render_networks
 from benchmarks.payloads import MAIN_CLIP, make_payloads
 from benchmarks.service import measure_service, plot_service, render_service
+from benchmarks.shipped import shipped_models
 from benchmarks.soak import measure_soak, plot_soak, render_soak
 from benchmarks.table import render_models, write_table
 from models.registry import ModelRegistry
@@ -123,15 +123,8 @@ def read_machine(name: str) -> dict[str, str]:
 
 
 def load_registry() -> ModelRegistry:
-    """Return the registry of the shipped models, on openvino and one thread, loaded."""
-    settings = Settings()
-    registry = ModelRegistry(
-        settings.model_dir,
-        requested=settings.models,
-        aliases=settings.all_aliases,
-        runtime_name="openvino",
-        num_threads=1,
-    )
+    """Return the registry of the shipped models, loaded."""
+    registry = shipped_models()
     registry.load()
     return registry
 

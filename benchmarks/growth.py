@@ -12,11 +12,10 @@ import httpx
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from app.settings import Settings
 from benchmarks.intervals import format_interval, summarize_rounds
 from benchmarks.servers import PeakMemory, ServerCommand, running, service_command
+from benchmarks.shipped import shipped_models
 from models.card import read_card, write_card
-from models.registry import ModelRegistry
 
 # Only annotations of PyAV say of what stream a packet is.
 Packet: TypeAlias = "av.Packet[av.VideoStream]"
@@ -154,15 +153,7 @@ def _shifted(packet: Packet, stream: av.VideoStream, offset: int) -> "av.Packet[
 
 def _copy_models(root: Path, num_models: int) -> Path:
     """Make a registry of copies of the default model."""
-    settings = Settings()
-    registry = ModelRegistry(
-        settings.model_dir,
-        requested=(),
-        aliases=settings.all_aliases,
-        runtime_name="openvino",
-        num_threads=1,
-    )
-    source = registry.resolve("default").folder
+    source = shipped_models().resolve("default").folder
     card = read_card(source)
     for index in range(num_models):
         name = f"copy-{index}"

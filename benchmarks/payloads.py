@@ -9,12 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from benchmarks.media import FRAME_RATE_HZ, film_drinking
 from models.spec import ClipSpec
 from models.video.arrays import frames_to_windows
-from training.data.synthetic import SyntheticConfig
-from training.data.synthetic.body import make_bodies
-from training.data.synthetic.people import draw_person
-from training.data.synthetic.studio import Studio
 
 # How the clip is coded: at x264's own quality, and at rates that keep the sensor's noise.
 CLIPS: dict[str, dict[str, str]] = {
@@ -23,7 +20,7 @@ CLIPS: dict[str, dict[str, str]] = {
     "3000_kbit_per_s": {"b": "3000000"},
 }
 MAIN_CLIP = "x264_default"
-FRAME_RATE_HZ = 30
+TOP_PX, BOTTOM_PX = 80, 560  # of a square film, what makes it 640x480
 JPEG_QUALITY = 85
 
 
@@ -47,7 +44,7 @@ class Payloads:
 def make_payloads(folder: Path) -> Payloads:
     """Film the driver, write the clips into a folder, and return everything that is posted."""
     spec = ClipSpec()
-    frames_THWC = film_drinking()
+    frames_THWC = film_drinking()[:, TOP_PX:BOTTOM_PX]
     clips = {name: folder / f"{name}.mp4" for name in CLIPS}
     for name, path in clips.items():
         encode_clip(path, frames_THWC, options=CLIPS[name])
@@ -59,16 +56,6 @@ def make_payloads(folder: Path) -> Payloads:
         npy=encode_npy(window_NTHWC[0]),
         images=tuple(encode_jpeg(frames_THWC[index]) for index in sampled),
     )
-
-
-def film_drinking() -> NDArray[np.uint8]:
-    """Return frames_THWC of 3 s, 480 rows of 640 pixels."""
-    config = SyntheticConfig(frame_rate_hz=FRAME_RATE_HZ, size_px=640)
-    person = draw_person(config.seed, 0)
-    (body,) = make_bodies([person])
-    studio = Studio(config, person_index=0, person=person, body=body, views=["passenger_side"])
-    film_THWC = studio.film("drinking", 0)["passenger_side"]
-    return film_THWC[:, 80:560]
 
 
 def encode_clip(path: Path, frames_THWC: NDArray[np.uint8], *, options: dict[str, str]) -> None:

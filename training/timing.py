@@ -25,7 +25,7 @@ def time_interleaved(
     seconds: dict[KeyT, list[float]] = {name: [] for name in contestants}
     for round_index in range(num_rounds + 1):
         for name, call in contestants.items():
-            median_s = statistics.median(_time(call) for _ in range(calls_per_round))
+            median_s = statistics.median(time_call(call) for _ in range(calls_per_round))
             if round_index > 0:
                 seconds[name].append(median_s)
     return seconds
@@ -80,7 +80,8 @@ def _ratios(seconds: list[float], reference_s: list[float]) -> list[float]:
     return [a / b for a, b in zip(seconds, reference_s, strict=True)]
 
 
-def _time(call: Callable[[], object]) -> float:
+def time_call(call: Callable[[], object]) -> float:
+    """Return the seconds that a call takes."""
     started = time.perf_counter()
     call()
     return time.perf_counter() - started

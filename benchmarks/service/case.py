@@ -5,7 +5,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from app.settings import Settings
 from benchmarks.load import clients
 from benchmarks.payloads import Payloads, make_payloads
 from benchmarks.service.alone import measure_alone
@@ -27,8 +26,8 @@ from benchmarks.service.rounds import (
 )
 from benchmarks.service.scale import FULL, Scale
 from benchmarks.service.summary import compare_to_best, summarize_samples
+from benchmarks.shipped import shipped_models
 from models.classifier import ActivityClassifier, load_classifier
-from models.registry import ModelRegistry
 
 
 def all_peers(
@@ -94,13 +93,5 @@ def measure_with(
 
 
 def _default_classifier() -> ActivityClassifier:
-    settings = Settings()
-    registry = ModelRegistry(
-        settings.model_dir,
-        requested=(),
-        aliases=settings.all_aliases,
-        runtime_name="openvino",
-        num_threads=1,
-    )
-    folder = registry.resolve("default").folder
+    folder = shipped_models().resolve("default").folder
     return load_classifier(folder, runtime_name="openvino", num_threads=1)

@@ -2,7 +2,6 @@
 
 import http.client
 import statistics
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from models.classifier import ActivityClassifier
 from models.spec import ClipSpec
 from models.video.arrays import array_to_windows, parse_npy
 from models.video.decode import read_windows
+from training.timing import time_call
 
 VIDEO, FRAMES = "/v1/predictions", "/v1/predictions/frames"
 REQUESTS_PER_ROUND = 10
@@ -98,7 +98,8 @@ def _take_turns(
     """Return the medians of some answers and of as many times of the work, in seconds."""
     connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=DEADLINE_S)
     pairs = [
-        (_time(lambda: _ask(connection, post)), _time(work)) for _ in range(REQUESTS_PER_ROUND)
+        (time_call(lambda: _ask(connection, post)), time_call(work))
+        for _ in range(REQUESTS_PER_ROUND)
     ]
     connection.close()
     answers_s, works_s = zip(*pairs, strict=True)
@@ -111,12 +112,6 @@ def _ask(connection: http.client.HTTPConnection, post: Post) -> None:
     response.read()
     if response.status != http.client.OK:
         raise RuntimeError(f"{post.path} answers {response.status}")
-
-
-def _time(call: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    call()
-    return time.perf_counter() - started
 
 
 def _compare(rounds: Sequence[tuple[float, float]]) -> Mapping[str, Any]:

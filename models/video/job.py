@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 from models.spec import ClipSpec
 from models.video.limits import DEFAULT_LIMITS, DecodeLimits
@@ -32,7 +33,7 @@ class DecodeJob:
     mode: DecodeMode = "exact"
     num_threads: int = 1
 
-    @property
+    @cached_property
     def grid(self) -> SampleGrid:
         """The instants that are sampled.
 

@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.settings import Settings
 from benchmarks.payloads import encode_jpeg, encode_npy
 from benchmarks.peers.pipeline import Pipeline
+from benchmarks.shipped import shipped_models
 from models.classifier import ActivityClassifier, load_classifier
-from models.registry import ModelRegistry
 from models.video.arrays import frames_to_windows
 from models.video.decode import read_windows
 from models.video.frames import images_to_windows
@@ -25,15 +24,7 @@ def pipeline() -> Pipeline:
 
 @pytest.fixture(scope="module")
 def classifier() -> ActivityClassifier:
-    settings = Settings()
-    registry = ModelRegistry(
-        settings.model_dir,
-        requested=(),
-        aliases=settings.all_aliases,
-        runtime_name="openvino",
-        num_threads=1,
-    )
-    folder = registry.resolve("default").folder
+    folder = shipped_models().resolve("default").folder
     return load_classifier(folder, runtime_name="openvino", num_threads=1)
 
 
