@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from models.errors import CorruptFileError, InvalidCardError
+from models.reference import DriftReference
 from models.spec import ClipSpec
 
 CARD_FILE = "card.json"
@@ -67,6 +68,8 @@ class ModelCard(BaseModel):
         data: What the model was trained and tested on.
         licence: Licence of the weights.
         notice: What anybody who uses the answers has to know.
+        drift_reference: What its answers and inputs were on the test split. A model without one
+            is served as any other, but nothing can be said of drift.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -85,6 +88,7 @@ class ModelCard(BaseModel):
     data: str
     licence: str
     notice: str
+    drift_reference: DriftReference | None = None
 
     @property
     def reference(self) -> str:
@@ -99,6 +103,8 @@ class ModelCard(BaseModel):
             raise ValueError("an int8 card names its fp32 parent, and no other card has one")
         if set(self.files) != {WEIGHTS_FILE, ONNX_FILE}:
             raise ValueError(f"files must be {WEIGHTS_FILE} and {ONNX_FILE}")
+        if self.drift_reference and tuple(self.drift_reference.labels) != self.labels:
+            raise ValueError("the labels of drift_reference are not those of the card")
         return self
 
 

@@ -38,6 +38,16 @@ def card_fields(**changes: Any) -> dict[str, Any]:
     }
 
 
+def reference_fields(**changes: Any) -> dict[str, Any]:
+    histogram = {"edges": [0, 0.25, 1], "shares": [0.5, 0.5]}
+    return {
+        "num_clips": 4,
+        "labels": {"a": 0.75, "b": 0.25},
+        **dict.fromkeys(("confidence", "brightness", "motion"), histogram),
+        **changes,
+    }
+
+
 def write_folder(root: Path, *, folder_name: str = "tiny-fp32", **changes: Any) -> Path:
     folder = root / folder_name / "1"
     folder.mkdir(parents=True)
@@ -55,6 +65,30 @@ def test_card_survives_writing_and_reading(tmp_path: Path) -> None:
 
     assert read_card(folder) == card
     assert card.reference == "tiny-fp32@1"
+
+
+def test_reference_for_drift_survives_writing_and_reading(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path)
+    card = ModelCard.model_validate(card_fields(drift_reference=reference_fields()))
+
+    write_card(folder, card)
+
+    reference = read_card(folder).drift_reference
+    assert reference is not None
+    assert reference == card.drift_reference
+    assert tuple(reference.labels) == card.labels
+
+
+def test_card_without_a_reference_for_drift_is_valid(tmp_path: Path) -> None:
+    assert read_card(write_folder(tmp_path)).drift_reference is None
+
+
+@pytest.mark.parametrize("labels", [{"b": 0.25, "a": 0.75}, {"a": 1.0}, {"a": 0.5, "c": 0.5}])
+def test_reference_of_other_labels_is_refused(tmp_path: Path, labels: dict[str, float]) -> None:
+    folder = write_folder(tmp_path, drift_reference=reference_fields(labels=labels))
+
+    with pytest.raises(InvalidCardError, match="labels of drift_reference are not those"):
+        read_card(folder)
 
 
 @pytest.mark.parametrize(
@@ -75,6 +109,7 @@ def test_card_survives_writing_and_reading(tmp_path: Path) -> None:
         ({"name": "../x"}, "name: String should match"),
         ({"spec": {"std": [0, 1, 1]}}, "spec.std.0: Input should be greater than 0"),
         ({"metrics": {"test": {"loss": float("nan")}}}, "metrics.test.loss"),
+        ({"drift_reference": {"num_clips": 4}}, "drift_reference.labels: Field required"),
     ],
 )
 def test_card_is_refused_with_its_fault(
