@@ -15,6 +15,7 @@ from models.card import (
     write_card,
 )
 from models.checkpoint import read_weights, write_weights
+from models.reference import DriftReference
 from training.config import Recipe
 from training.distill import load_student
 from training.onnx_export import export_fp32, export_int8
@@ -63,6 +64,7 @@ def publish(
     parent: str | None,
     metrics: Metrics,
     temperature: float,
+    drift_reference: DriftReference | None,
 ) -> Path:
     """Copy a stage's model folder into the registry, with its name, version and figures.
 
@@ -74,12 +76,15 @@ def publish(
     staging = export.model_dir / ".publishing" / target.parent.name / target.name
     shutil.rmtree(staging, ignore_errors=True)
     shutil.copytree(stage_folder(workspace.folder, stage), staging)
-    write_card(
+    card = _describe(
+        workspace.recipe,
         staging,
-        _describe(
-            workspace.recipe, staging, parent=parent, metrics=metrics, temperature=temperature
-        ),
+        parent=parent,
+        metrics=metrics,
+        temperature=temperature,
+        drift_reference=drift_reference,
     )
+    write_card(staging, card)
     shutil.rmtree(target, ignore_errors=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     staging.rename(target)
@@ -92,7 +97,13 @@ def _export_int8(tensors: Mapping[str, Tensor], path: Path, recipe: Recipe) -> N
 
 
 def _describe(
-    recipe: Recipe, folder: Path, *, parent: str | None, metrics: Metrics, temperature: float
+    recipe: Recipe,
+    folder: Path,
+    *,
+    parent: str | None,
+    metrics: Metrics,
+    temperature: float,
+    drift_reference: DriftReference | None = None,
 ) -> ModelCard:
     return ModelCard(
         name=folder.parent.name,
@@ -109,4 +120,5 @@ def _describe(
         data=recipe.export.data,
         licence=recipe.export.licence,
         notice=recipe.export.notice,
+        drift_reference=drift_reference,
     )

@@ -24,12 +24,14 @@ from training.inference import predict_logits
 from training.metrics import agreement, calibration_error, count_confusions, measure
 from training.plots import draw_confusions
 from training.progress import report, show_progress
+from training.reference import Footage, make_reference
 from training.teacher import load_teacher
 from training.workspace import Workspace
 
 RESULTS = "evaluation.json"
 ANSWERS = "answers.npz"
 """`probs_NK` of every stage by name for the test split, and the true classes as `labels`."""
+PUBLISHED_STAGES: tuple[Stage, ...] = ("distilled", "int8")
 BATCH_SIZE = 16
 
 Infer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
@@ -55,6 +57,7 @@ class Answers:
 def evaluate_models(workspace: Workspace) -> None:
     """Write `evaluation.json`, the answers, and a confusion matrix for teacher and students.
 
+    `evaluation.json` also holds what the published students' answers and their clips look like.
     Students are measured as exported, on openvino; the int8 student also on torch.
     """
     answers = {"teacher": _answer(workspace, _teacher_infer(workspace), "teacher")}
@@ -64,8 +67,10 @@ def evaluate_models(workspace: Workspace) -> None:
     on_torch = _stage_infer(workspace, "int8", "torch")
     answers["int8_torch"] = _answer(workspace, on_torch, "int8 on torch")
     label_index_N = workspace.label_index(workspace.test_clips.examples)
-    results = compare_answers(answers, label_index_N)
     probs = {name: answer.probabilities() for name, answer in answers.items()}
+    results = compare_answers(answers, label_index_N) | {
+        "drift_references": _describe_answers(workspace, probs)
+    }
     np.savez_compressed(workspace.path(ANSWERS), allow_pickle=False, labels=label_index_N, **probs)
     workspace.path(RESULTS).write_text(json.dumps(results, indent=2), encoding="utf-8")
     for name, figures in results["stages"].items():
@@ -114,6 +119,22 @@ def _measure(answers: Answers, label_index_N: NDArray[np.int64]) -> dict[str, fl
     raw_probs_NK = softmax(answers.logits_NK, temperature=1.0)
     return measure(answers.probabilities(), label_index_N) | {
         "calibration_error_unscaled": calibration_error(raw_probs_NK, label_index_N)
+    }
+
+
+def _describe_answers(
+    workspace: Workspace, probs: Mapping[str, NDArray[np.float32]]
+) -> dict[str, Any]:
+    """Return what the cards of the published stages compare live traffic with.
+
+    It is the test split, for which the card's figures were measured; the validation split chose
+    the temperature, which flatters the confidence there.
+    """
+    footage = Footage.measure(workspace.test_clips.clips_NTHWC)
+    labels = workspace.recipe.labels
+    return {
+        stage: make_reference(probs[stage], footage, labels=labels).model_dump(mode="json")
+        for stage in PUBLISHED_STAGES
     }
 
 

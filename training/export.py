@@ -1,7 +1,9 @@
 """Publish the distilled student and its int8 twin into the registry."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from models.reference import DriftReference
 from training.artifacts import publish
 from training.evaluate import read_results
 from training.progress import console
@@ -9,7 +11,11 @@ from training.workspace import Workspace
 
 
 def export_models(workspace: Workspace) -> None:
-    """Write both model folders, each with the figures that `evaluate` measured."""
+    """Write both model folders, each with the figures that `evaluate` measured.
+
+    An evaluation of an earlier version gives cards without a reference for drift; the stage
+    `evaluate`, run again, adds it.
+    """
     export = workspace.recipe.export
     results = read_results(workspace)
     stages = results["stages"]
@@ -30,6 +36,7 @@ def export_models(workspace: Workspace) -> None:
             parent=None,
             metrics=float_metrics,
             temperature=temperatures["distilled"],
+            drift_reference=_read_reference(results, "distilled"),
         ),
         publish(
             workspace,
@@ -37,9 +44,19 @@ def export_models(workspace: Workspace) -> None:
             parent=parent,
             metrics=int8_metrics,
             temperature=temperatures["int8"],
+            drift_reference=_read_reference(results, "int8"),
         ),
     ):
         console.print(f"wrote {folder}")
+
+
+def _read_reference(results: Mapping[str, Any], stage: str) -> DriftReference | None:
+    """Return what the evaluation says of a stage's answers; earlier ones say nothing."""
+    references = results.get("drift_references")
+    if references is None:
+        console.print(f"{stage}: no reference for drift in its card; run the stage evaluate again")
+        return None
+    return DriftReference.model_validate(references[stage])
 
 
 def _context(stages: dict[str, Any]) -> dict[str, dict[str, float]]:

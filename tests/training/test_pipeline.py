@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from models.card import read_card
 from models.checkpoint import read_weights
 from models.classifier import load_classifier
 from models.runtimes import RuntimeName
@@ -85,6 +86,27 @@ def test_every_stage_is_measured_and_has_a_confusion_matrix(workspace: Workspace
     assert set(results["stages"]) == stages
     for name in stages:
         assert workspace.path(f"confusions.{name}.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(("precision", "stage"), [("fp32", "distilled"), ("int8", "int8")])
+def test_card_says_what_its_model_answered_to_the_test_split(
+    workspace: Workspace, precision: str, stage: str
+) -> None:
+    card = read_card(workspace.recipe.export.model_dir / f"smoke-{precision}" / "1")
+    with np.load(workspace.path("answers.npz")) as answers:
+        probs_NK = answers[stage]
+
+    reference = card.drift_reference
+
+    assert reference is not None
+    assert reference.num_clips == len(workspace.test_clips.examples) == len(probs_NK)
+    counts_K = np.bincount(probs_NK.argmax(axis=1), minlength=len(card.labels))
+    assert list(reference.labels.values()) == pytest.approx(counts_K / len(probs_NK))
+    confidence_N = probs_NK.max(axis=1).astype(np.float64)
+    counts_B = reference.confidence.count(confidence_N)
+    assert reference.confidence.shares == pytest.approx(counts_B / len(probs_NK))
+    assert len(reference.brightness.shares) > 5
+    assert len(reference.motion.shares) > 5
 
 
 def test_report_has_every_stage_of_every_run(

@@ -1,21 +1,27 @@
 """What stages say of each other's results."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+from models.card import ONNX_FILE, WEIGHTS_FILE, ModelCard, read_card
+from models.reference import DriftReference
 from tests.training.recipes import write_manifest_recipe
+from training.artifacts import stage_folder
 from training.config import ManifestData, Recipe, RecipeError
 from training.data.examples import SPLITS, DataError
 from training.distill import soft_label_loss, train_students
-from training.evaluate import evaluate_models
+from training.evaluate import PUBLISHED_STAGES, RESULTS, evaluate_models
 from training.export import export_models
 from training.losses import SoftLabelLoss
 from training.quantize import quantize_student
+from training.reference import Footage, make_reference
 from training.teacher import cache_teacher_logits, train_teacher
 from training.workspace import StageMissingError, Workspace
 
@@ -103,3 +109,56 @@ def test_every_stage_smooths_labels_as_its_own_table_says(recipe: Recipe) -> Non
     loss = soft_label_loss(recipe, fit)
     assert isinstance(loss, SoftLabelLoss)
     assert loss.label_loss.label_smoothing == 0.25
+
+
+def _write_evaluated_run(recipe: Recipe, **results: Any) -> Workspace:
+    """Return a run with the results of its evaluation, whose models have no weights."""
+    workspace = Workspace(recipe)
+    for stage in PUBLISHED_STAGES:
+        folder = stage_folder(workspace.folder, stage)
+        folder.mkdir(parents=True)
+        (folder / WEIGHTS_FILE).touch()
+        (folder / ONNX_FILE).touch()
+    stages = {name: {"top1": 0.5} for name in ("distilled", "ptq", "int8", "int8_torch")}
+    temperatures = dict.fromkeys(PUBLISHED_STAGES, 1.0)
+    written = {"stages": stages, "temperatures": temperatures, "agreement": {}, **results}
+    workspace.path(RESULTS).write_text(json.dumps(written))
+    return workspace
+
+
+def _export(workspace: Workspace, model_dir: Path) -> list[ModelCard]:
+    """Export a run and return the cards, fp32 first."""
+    export = workspace.recipe.export.model_copy(update={"model_dir": model_dir})
+    workspace.recipe = workspace.recipe.model_copy(update={"export": export})
+    export_models(workspace)
+    return [read_card(model_dir / f"smoke-{precision}" / "1") for precision in ("fp32", "int8")]
+
+
+def _make_reference(recipe: Recipe, *, best: int) -> DriftReference:
+    """Return what a model leaves that answers every clip with one label."""
+    probs_NK = np.eye(len(recipe.labels), dtype=np.float32)[[best] * 5]
+    footage = Footage(brightness_N=np.full(5, 0.4), motion_N=np.full(5, 0.02))
+    return make_reference(probs_NK, footage, labels=recipe.labels)
+
+
+def test_cards_get_the_references_that_their_own_models_were_evaluated_to(
+    recipe: Recipe, tmp_path: Path
+) -> None:
+    references = [_make_reference(recipe, best=best) for best in (0, 1)]
+    written = dict(
+        zip(PUBLISHED_STAGES, (each.model_dump(mode="json") for each in references), strict=True)
+    )
+    workspace = _write_evaluated_run(recipe, drift_references=written)
+
+    cards = _export(workspace, tmp_path / "weights")
+
+    assert [card.drift_reference for card in cards] == references
+
+
+def test_evaluation_of_an_earlier_version_is_exported_without_a_reference_and_says_so(
+    recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cards = _export(_write_evaluated_run(recipe), tmp_path / "weights")
+
+    assert [card.drift_reference for card in cards] == [None, None]
+    assert "int8: no reference for drift in its card" in capsys.readouterr().out
