@@ -1,0 +1,1 @@
+"""What can be said of counts and columns: estimates, their uncertainty, and tests."""

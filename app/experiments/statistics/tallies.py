@@ -1,0 +1,55 @@
+"""Counts of cells."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from app.experiments.definition import ArmName
+from app.experiments.evidence import Cell
+
+OK = "ok"
+SHED = "shed"
+"""Code of a shadow that found no idle core: neither an answer nor a failure."""
+
+
+def count_cells(cells: Iterable[Cell]) -> int:
+    """Return how many observations the cells hold."""
+    return sum(cell.num for cell in cells)
+
+
+def select_pairs(cells: Iterable[Cell]) -> tuple[Cell, ...]:
+    """Return the cells in which both arms answered."""
+    return tuple(cell for cell in cells if cell.control_code == OK and cell.treatment_code == OK)
+
+
+def agrees(cell: Cell) -> bool:
+    """Say whether both arms of a pair named the same activity."""
+    return cell.control_label == cell.treatment_label
+
+
+def count_codes(cells: Iterable[Cell], arm: ArmName) -> Counter[str]:
+    """Return how often an arm that was to run ended with each code."""
+    counts: Counter[str] = Counter()
+    for cell in cells:
+        code = code_of(cell, arm)
+        if code is not None:
+            counts[code] += cell.num
+    return counts
+
+
+def code_of(cell: Cell, arm: ArmName) -> str | None:
+    """Return how an arm ended; None if it was not to run."""
+    return cell.control_code if arm == "control" else cell.treatment_code
+
+
+def has_failed(cell: Cell, arm: ArmName) -> bool | None:
+    """Say whether an arm failed; None if it did not run."""
+    code = code_of(cell, arm)
+    return None if code in (None, SHED) else code != OK
+
+
+def is_right(cell: Cell, arm: ArmName) -> bool | None:
+    """Say whether an arm named the true activity; None if that is unknown or it gave no answer."""
+    if cell.true_label is None or code_of(cell, arm) != OK:
+        return None
+    label = cell.control_label if arm == "control" else cell.treatment_label
+    return label == cell.true_label
