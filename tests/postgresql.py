@@ -50,9 +50,9 @@ class Cluster:
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """End it, and every connection with it."""
+        """End it at once, and every connection with it; it recovers at the next start."""
         if self._process is not None:
-            self._process.send_signal(signal.SIGINT)
+            self._process.send_signal(signal.SIGQUIT)
             self._process.wait(TIMEOUT_S)
             self._process = None
 

@@ -44,7 +44,7 @@ def _insert(database: Database, found: Sequence[Observation]) -> Losses:
     try:
         with database.write() as connection:
             return _insert_all(connection, found)
-    except (DataError, IntegrityError):
+    except (DataError, IntegrityError, UnicodeEncodeError):  # of one of them, at least
         if len(found) == 1:
             return Losses({"invalid": 1})
     return sum((_insert(database, [observation]) for observation in found), Losses())

@@ -47,7 +47,7 @@ def decode_line(line: bytes) -> Observation:
     for arm in ARMS:
         outcome = fields.get(arm)
         if isinstance(outcome, dict) and isinstance(outcome.get("probs_K"), str):
-            outcome["probs_K"] = unpack_probs(base64.b64decode(outcome["probs_K"]))
+            outcome["probs_K"] = _decode_probs(outcome["probs_K"])
     return _Line.model_validate({"observation": fields}).observation
 
 
@@ -59,6 +59,10 @@ def pack_probs(probs_K: NDArray[np.float32]) -> bytes:
 def unpack_probs(data: bytes) -> NDArray[np.float32]:
     """Return the probabilities that were packed, bit by bit the same."""
     return np.frombuffer(data, WIRE).astype(np.float32)
+
+
+def _decode_probs(word: str) -> NDArray[np.float32]:
+    return unpack_probs(base64.b64decode(word, validate=True))
 
 
 def _encode_value(value: Any) -> Any:

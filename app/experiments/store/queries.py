@@ -110,7 +110,7 @@ def _select_sample(connection: Connection, stored: StoredExperiment, size: int) 
         .order_by(observations.c.draw)
         .limit(size)
     )
-    rows = connection.execute(query).all()
+    rows = [tuple(row) for row in connection.execute(query)]  # numpy is slow with other sequences
     columns = np.array(rows, dtype=np.float64).reshape(len(rows), len(SAMPLE_COLUMNS)).T
     names = (column.name for column in SAMPLE_COLUMNS)
     return Sample(**dict(zip(names, columns, strict=True)))

@@ -3,10 +3,10 @@
 import math
 import time
 
-from sqlalchemy import ColumnElement, Connection, func, select, true
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from app.experiments.store.database import Database
-from app.experiments.store.tables import observations, probabilities
+from app.experiments.store.tables import experiments, observations, probabilities
 
 DAY_S = 24 * 60 * 60
 CHUNK = 500
@@ -20,12 +20,13 @@ VACUUM_PAGES = 1000
 def delete_old(
     database: Database, *, max_age_days: float | None = None, max_records: int | None = None
 ) -> int:
-    """Delete observations that are too old, then the oldest of those that are too many.
+    """Delete observations that are too old, and the oldest of those that are too many.
 
     Args:
         database: Where they are.
         max_age_days: Age up to which they are kept, in days; None for any.
-        max_records: Most that are kept, of all experiments together; None for any number.
+        max_records: Most that are kept, at least 1, of all experiments together, and those of the
+            same instant as the oldest of them; None for any number.
 
     Returns:
         How many were deleted.
@@ -33,37 +34,38 @@ def delete_old(
     Raises:
         RecordsUnavailableError: If the database cannot be used at the moment.
     """
-    num_deleted = 0
-    if max_age_days is not None:
-        is_old = observations.c.time_s < time.time() - max_age_days * DAY_S
-        num_deleted += _delete_oldest(database, is_old)
-    if max_records is not None:
-        num_excess = max(0, _count(database) - max_records)
-        num_deleted += _delete_oldest(database, true(), max_num=num_excess)
-    return num_deleted
-
-
-def _count(database: Database) -> int:
     with database.read() as connection:
-        return connection.scalar(select(func.count()).select_from(observations)) or 0
-
-
-def _delete_oldest(
-    database: Database, condition: ColumnElement[bool], *, max_num: float = math.inf
-) -> int:
+        stop_s = max(_find_age_limit(max_age_days), _find_excess(connection, max_records))
+        experiment_ids = connection.scalars(select(experiments.c.id)).all()
     num_deleted = 0
-    while num := _delete_chunk(database, condition, limit=min(CHUNK, max_num - num_deleted)):
-        num_deleted += num
-        time.sleep(PAUSE_S)
+    for experiment_id in experiment_ids:
+        is_old = (observations.c.experiment_id == experiment_id) & (observations.c.time_s < stop_s)
+        while num := _delete_chunk(database, is_old):
+            num_deleted += num
+            time.sleep(PAUSE_S)
     return num_deleted
 
 
-def _delete_chunk(database: Database, condition: ColumnElement[bool], *, limit: float) -> int:
+def _find_age_limit(max_age_days: float | None) -> float:
+    return -math.inf if max_age_days is None else time.time() - max_age_days * DAY_S
+
+
+def _find_excess(connection: Connection, max_records: int | None) -> float:
+    """Return the time of the oldest observation that may stay."""
+    num = connection.scalar(select(func.count()).select_from(observations)) or 0
+    if max_records is None or num <= max_records:
+        return -math.inf
+    newest_first = select(observations.c.time_s).order_by(observations.c.time_s.desc())
+    oldest_s = connection.scalar(newest_first.offset(max_records - 1).limit(1))
+    return -math.inf if oldest_s is None else oldest_s
+
+
+def _delete_chunk(database: Database, is_old: ColumnElement[bool]) -> int:
     query = (
         select(observations.c.observation_id)
-        .where(condition)
+        .where(is_old)
         .order_by(observations.c.time_s)
-        .limit(int(limit))
+        .limit(CHUNK)
         .with_for_update(skip_locked=True)  # another replica may do the same
     )
     with database.write() as connection:

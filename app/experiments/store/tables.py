@@ -84,12 +84,12 @@ CELL_COLUMNS = (
 )
 """What the observations of one cell have in common."""
 
-# Counts of cells are read from the index alone, in its order.
+# Counts of cells are read from the first alone, in its order. There is none of time alone, which
+# PostgreSQL would search for the first observation of an experiment, through all older ones.
 Index("observations_cells", observations.c.experiment_id, *CELL_COLUMNS)
 Index("observations_draw", observations.c.experiment_id, observations.c.draw)
 Index("observations_difference", observations.c.experiment_id, observations.c.max_difference)
 Index("observations_time", observations.c.experiment_id, observations.c.time_s)
-Index("observations_age", observations.c.time_s)
 Index("observations_request", observations.c.request_id)
 
 probabilities = Table(

@@ -54,18 +54,22 @@ class Writer:
             self._has_lines.set()
 
     def flush(self, timeout_s: float) -> bool:
-        """Wait until all that has been appended is taken out; False if it took too long."""
+        """Wait until all that was appended is taken out; False if it takes too long, or the end."""
         target_bytes = self._journal.appended_bytes
+
+        def is_done() -> bool:
+            return self._journal.taken_bytes >= target_bytes
+
         self._hurry()
         with self._progress:
-            return self._progress.wait_for(
-                lambda: self._journal.taken_bytes >= target_bytes, timeout_s
-            )
+            self._progress.wait_for(lambda: is_done() or self._is_stopping, timeout_s)
+        return is_done()
 
     def stop(self, timeout_s: float) -> None:
         """End after the transaction that is at work, and give the files of the journal back."""
         self._is_stopping = True
         self._hurry()
+        self._notify()
         self._thread.join(timeout_s)
 
     def _hurry(self) -> None:
@@ -111,6 +115,9 @@ class Writer:
         self.num_written += len(lines) - losses.total()
         for reason, num in losses.items():
             self._on_lost(reason, num)
+        self._notify()
+
+    def _notify(self) -> None:
         with self._progress:
             self._progress.notify_all()
 

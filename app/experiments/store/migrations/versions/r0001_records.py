@@ -71,7 +71,6 @@ def _create_indexes() -> None:
         "draw": ("experiment_id", "draw"),
         "difference": ("experiment_id", "max_difference"),
         "time": ("experiment_id", "time_s"),
-        "age": ("time_s",),
         "request": ("request_id",),
     }.items():
         op.create_index(f"observations_{name}", "observations", columns)
