@@ -79,4 +79,6 @@ def _delete_chunk(database: Database, is_old: ColumnElement[bool]) -> int:
 def _shorten_file(connection: Connection) -> None:
     """Give free pages of a SQLite file back to the file system."""
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(f"PRAGMA incremental_vacuum({VACUUM_PAGES})")
+        num_free = connection.exec_driver_sql("PRAGMA freelist_count").scalar_one()
+        for _ in range(min(num_free, VACUUM_PAGES)):  # the driver frees only the first page of many
+            connection.exec_driver_sql("PRAGMA incremental_vacuum(1)")
