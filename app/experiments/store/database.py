@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import (
     ArgumentError,
@@ -31,8 +31,16 @@ TIMEOUT_S = 5
 
 SQLITE_PRAGMAS = ("synchronous = NORMAL", "foreign_keys = ON", "cache_size = -16000")
 DRIVERS = {"sqlite": "pysqlite", "postgresql": "psycopg"}
-EXPERIMENTS_LOCK = 0x6472_6976_6572_0001
-"""Key of the advisory lock under which PostgreSQL makes experiments one after the other."""
+
+POSTGRESQL_LIMITS = {
+    "connect_timeout": TIMEOUT_S,
+    "keepalives_idle": TIMEOUT_S,
+    "tcp_user_timeout": 2 * TIMEOUT_S * 1000,
+}
+"""When a server that does not answer counts as gone: seconds, but milliseconds for the last one.
+
+Source: PostgreSQL documentation, libpq, parameter key words.
+"""
 
 
 def sqlite_url(records_dir: Path) -> str:
@@ -80,7 +88,9 @@ class Database:
             ForeignDatabaseError: If it holds something else.
             NewerDatabaseError: If a later release made it.
         """
-        with self._translate(), self._preparing:
+        if self._is_prepared:
+            return
+        with self._translate(), self._take_turn():
             if not self._is_prepared:
                 migrate(self._engine, where=self.where)
                 self._is_prepared = True
@@ -114,6 +124,16 @@ class Database:
         self._engine.dispose()
 
     @contextmanager
+    def _take_turn(self) -> Iterator[None]:
+        """Let one thread at a time connect first; while nobody answers, none waits for many."""
+        if not self._preparing.acquire(timeout=TIMEOUT_S):
+            raise RecordsUnavailableError(self.where, "somebody else waits for an answer already")
+        try:
+            yield
+        finally:
+            self._preparing.release()
+
+    @contextmanager
     def _translate(self) -> Iterator[None]:
         try:
             yield
@@ -122,15 +142,6 @@ class Database:
         except (DBAPIError, PoolTimeoutError) as exc:
             self._is_prepared = False
             raise _describe(exc, where=self.where) from exc
-
-
-def serialize(connection: Connection) -> None:
-    """Let no other process, which asks for the same, go on before this transaction has ended.
-
-    A SQLite file has one writing transaction at a time anyway.
-    """
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": EXPERIMENTS_LOCK})
 
 
 def _parse(url: str) -> URL:
@@ -149,13 +160,12 @@ def _create_engine(url: URL) -> Engine:
         engine = create_engine(url, hide_parameters=True, connect_args={"timeout": TIMEOUT_S})
         _configure_sqlite(engine)
         return engine
-    limits = {} if "connect_timeout" in url.query else {"connect_timeout": TIMEOUT_S}
     return create_engine(
         url,
         hide_parameters=True,
         pool_pre_ping=True,  # the server may have been started anew
         pool_timeout=TIMEOUT_S,
-        connect_args=limits,
+        connect_args={key: POSTGRESQL_LIMITS[key] for key in POSTGRESQL_LIMITS.keys() - url.query},
     )
 
 

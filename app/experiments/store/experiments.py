@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, select, text
 
 from app.experiments.definition import Experiment, State
 from app.experiments.evidence import Event
-from app.experiments.store.database import Database, serialize
+from app.experiments.store.database import Database
 from app.experiments.store.errors import (
     ExperimentEndedError,
     ExperimentExistsError,
@@ -21,6 +21,9 @@ from app.experiments.store.tables import experiments
 from app.experiments.store.trail import EXPERIMENT, insert_event
 
 SALT_BYTES = 16
+CREATION_LOCK = 0x6472_6976_6572_0001
+"""Key of the advisory lock under which PostgreSQL makes experiments, one after the other."""
+
 ACTIONS: dict[State, str] = {"running": "resumed", "paused": "paused", "ended": "ended"}
 
 
@@ -77,7 +80,7 @@ def create_experiment(
     detail = f"{experiment.treatment.model} against {experiment.control.model}"
     event = _event(experiment.name, action="created", detail=detail, by=by, reason=reason)
     with database.write() as connection:
-        serialize(connection)
+        _serialize(connection)
         _check_free(connection, experiment)
         connection.execute(experiments.insert(), row)
         insert_event(connection, event)
@@ -180,6 +183,12 @@ def select_experiment(
         known = connection.scalars(select(experiments.c.name).order_by(experiments.c.id))
         raise UnknownExperimentError(name, tuple(known))
     return _to_stored(row)
+
+
+def _serialize(connection: Connection) -> None:
+    """Let others make experiments only after this transaction; SQLite does so by itself."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": CREATION_LOCK})
 
 
 def _check_free(connection: Connection, experiment: Experiment) -> None:

@@ -1,5 +1,6 @@
 """Reads what the observations of an experiment add up to."""
 
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from app.experiments.store.tables import (
 from app.experiments.store.trail import select_trail
 
 SAMPLE_SIZE = 20_000
-SAMPLE_COLUMNS = tuple(observations.c[name] for name in Sample.__dataclass_fields__)
+SAMPLE_COLUMNS = tuple(observations.c[field.name] for field in fields(Sample))
 
 
 def read_evidence(database: Database, name: str, *, sample_size: int = SAMPLE_SIZE) -> Evidence:

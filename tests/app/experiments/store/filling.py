@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 
 from app.experiments.store.database import Database
 from app.experiments.store.queries import read_evidence
+from app.experiments.store.tables import observations
 from tests.app.experiments.store.making import LABELS
 
 FILL = """
@@ -36,7 +37,11 @@ def fill(database: Database, *, num: int) -> None:
     activity.
     """
     with database.write() as connection:
+        for index in observations.indexes:
+            index.drop(connection)
         connection.execute(text(FILL), {"num": num, "num_labels": len(LABELS)})
+        for index in observations.indexes:
+            index.create(connection)
 
 
 def explain_evidence(database: Database) -> str:
@@ -46,9 +51,9 @@ def explain_evidence(database: Database) -> str:
     def note(_: Connection, __: object, statement: str, parameters: Any, *___: object) -> None:
         asked.append((statement, parameters))
 
-    event.listen(database._engine, "before_cursor_execute", note)
+    event.listen(Engine, "before_cursor_execute", note)
     read_evidence(database, "trial")
-    event.remove(database._engine, "before_cursor_execute", note)
+    event.remove(Engine, "before_cursor_execute", note)
     with database.read() as connection:
         return "\n".join(
             str(row)
@@ -60,8 +65,9 @@ def explain_evidence(database: Database) -> str:
         )
 
 
-def vacuum(database: Database) -> None:
+def vacuum(url: str) -> None:
     """Do at once what a PostgreSQL server does now and then."""
-    options = {"isolation_level": "AUTOCOMMIT"}
-    with database._engine.connect().execution_options(**options) as connection:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
         connection.execute(text("VACUUM ANALYZE observations"))
+    engine.dispose()

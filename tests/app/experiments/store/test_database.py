@@ -10,7 +10,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
+from sqlalchemy import create_engine, inspect, text
 
 from app.experiments.store import migrating
 from app.experiments.store.database import Database, sqlite_url
@@ -88,9 +88,10 @@ def test_several_processes_at_once_make_one_database(url: str) -> None:
     assert "True\n" in outputs
 
 
-def test_alembic_is_not_imported_for_a_database_that_is_up_to_date(database: Database) -> None:
+def test_alembic_is_not_imported_for_a_database_that_is_up_to_date(
+    database: Database, url: str
+) -> None:
     database.prepare()
-    url = database._engine.url.render_as_string(hide_password=False)
 
     assert start_process(url).communicate(timeout=60)[0] == "False\n"
 
@@ -139,12 +140,17 @@ def test_database_of_a_later_release_is_refused(url: str) -> None:
 
 @needs_postgresql
 def test_postgresql_database_of_something_else_is_refused(cluster: Cluster) -> None:
-    with closing(Database(cluster.create_database())) as database:
-        with database._engine.begin() as connection:
-            connection.execute(text("CREATE TABLE orders (id integer)"))
+    url = cluster.create_database()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE orders (id integer)"))
+    engine.dispose()
 
-        with pytest.raises(ForeignDatabaseError, match="a table 'orders' of something else"):
-            database.prepare()
+    with (
+        closing(Database(url)) as database,
+        pytest.raises(ForeignDatabaseError, match="a table 'orders' of something else"),
+    ):
+        database.prepare()
 
 
 def make_foreign(path: Path) -> None:

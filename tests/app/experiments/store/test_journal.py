@@ -1,3 +1,4 @@
+import threading
 from pathlib import Path
 
 import pytest
@@ -170,4 +171,29 @@ def test_journal_that_is_never_empty_does_not_grow_for_ever(
     assert sum(file.stat().st_size for file in tmp_path.iterdir()) < 40
     assert taken + take_all(journal) == [f"{index}\n".encode() for index in range(100)]
     journal.release()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_journals_that_start_and_end_at_once_lose_no_line_and_double_none(tmp_path: Path) -> None:
+    taken: list[bytes] = []
+
+    def run(worker: int) -> None:
+        for index in range(40):
+            journal = make_journal(tmp_path)
+            journal.append(f"{worker}-{index}\n".encode())
+            if index % 2:
+                taken.extend(take_all(journal))
+            journal.release()
+
+    threads = [threading.Thread(target=run, args=(worker,)) for worker in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    rest = make_journal(tmp_path)
+    taken += take_all(rest)
+    rest.release()
+
+    expected = [f"{worker}-{index}\n".encode() for worker in range(6) for index in range(40)]
+    assert sorted(taken) == sorted(expected)
     assert list(tmp_path.iterdir()) == []

@@ -24,19 +24,21 @@ from tests.postgresql import Cluster, needs_postgresql
 
 # Records until the disk is full, as far as this process is concerned.
 FULL_DISK = """
-import resource, signal, sys
+import resource, sys
 from pathlib import Path
 from app.experiments.store.database import Database
 from app.logs import configure_logging
 from tests.app.experiments.store.making import Losses, make_observation, run_recorder
 configure_logging("error")
-folder, num_bytes = Path(sys.argv[1]), 40_000
+folder = Path(sys.argv[1])
 (folder / "file").touch()
-resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, num_bytes))
+no_limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, no_limit[1]))
 with run_recorder(folder, Database(f"sqlite:///{folder}/file/x"), losses=Losses()) as recorder:
     for _ in range(100):
         recorder.record(make_observation())
     print(recorder.num_lost["disk"], recorder.num_waiting, flush=True)
+    resource.setrlimit(resource.RLIMIT_FSIZE, no_limit)
     recorder.close(0)
 """
 
@@ -92,8 +94,8 @@ def test_records_wait_until_the_folder_of_the_sqlite_file_is_there(tmp_path: Pat
     place, journals = tmp_path / "place", tmp_path / "journals"
     with closing(Database(sqlite_url(place))) as database:
         with run_recorder(journals, database) as recorder:
-            wait_for(lambda: recorder._writer is not None and recorder._writer._is_failing)
             recorder.record(make_observation())
+            assert not recorder.flush(0.2)
             place.mkdir()
             add_experiment(database)
 

@@ -142,11 +142,13 @@ def test_everything_about_observations_is_found_by_an_index(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_evidence_of_a_million_observations_is_found_by_indexes(database: Database) -> None:
+def test_evidence_of_a_million_observations_is_found_by_indexes(
+    database: Database, url: str
+) -> None:
     add_experiment(database)
     fill(database, num=1_000_000)
     if database.dialect == "postgresql":
-        vacuum(database)
+        vacuum(url)
 
     evidence = read_evidence(database, "trial")
     plan = explain_evidence(database)
