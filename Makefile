@@ -39,9 +39,10 @@ test: setup servers
 
 # Servers that tests run, installed where that is allowed; where it is not, their tests skip.
 servers:
-	@command -v prometheus >/dev/null && command -v curl >/dev/null || { test "$$(id -u)" = 0 && apt-get -qq update \
-	  && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y prometheus curl; } \
-	  || echo 'prometheus or curl cannot be installed: their tests will be skipped'
+	@{ command -v prometheus && command -v curl && test -d /usr/lib/postgresql/15; } >/dev/null \
+	  || { test "$$(id -u)" = 0 && apt-get -qq update \
+	  && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y prometheus curl postgresql; } \
+	  || echo 'prometheus, curl or postgresql cannot be installed: their tests will be skipped'
 
 train: setup
 	$(BIN)/python -m training pipeline --recipe training/recipes/mobilenet3d-lite.toml

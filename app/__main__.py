@@ -1,4 +1,7 @@
-"""Runs the service: `python -m app`, with a flag for every setting; see `--help`."""
+"""Runs the service: `python -m app`, with a flag for every setting; see `--help`.
+
+`python -m app report NAME` reports on an experiment instead.
+"""
 
 import math
 import signal
@@ -7,10 +10,12 @@ from types import FrameType
 
 import uvicorn
 
+from app.experiments.reporting import write_report
 from app.logs import configure_logging
 from app.main import create_app
 from app.service import Service
-from app.settings import Settings, parse_settings
+from app.settings import ReportSettings, Settings, parse_report_settings, parse_settings
+from models.errors import DriverActivityError
 
 EXIT_NOT_STARTED = 3  # what uvicorn's own command line gives
 
@@ -55,8 +60,24 @@ def serve(settings: Settings) -> None:
         raise SystemExit(EXIT_NOT_STARTED)
 
 
+def report(settings: ReportSettings) -> None:
+    """Write the report of an experiment to the standard output.
+
+    Raises:
+        SystemExit: If it cannot be made.
+    """
+    try:
+        text = write_report(settings.records_url, settings.name, settings.form, settings.model_dir)
+    except DriverActivityError as exc:
+        raise SystemExit(f"python -m app report: error: {exc}") from exc
+    sys.stdout.write(text)
+
+
 def main() -> None:
-    """Read the settings from environment and command line, and serve."""
+    """Read the settings from environment and command line, and serve or report."""
+    if sys.argv[1:2] == ["report"]:
+        report(parse_report_settings(sys.argv[2:]))
+        return
     settings = parse_settings(sys.argv[1:])
     configure_logging(settings.log_level)
     serve(settings)

@@ -6,10 +6,13 @@ Nothing here knows HTTP; the endpoints are thin translations of these functions.
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import Protocol
 
-from app.comparison import compare
+from app.comparison import check_comparable, compare
 from app.errors import IncomparableModelsError
-from app.inference import Classified, classify, summarize
+from app.experiments.trial import Trial
+from app.inference import Classified, classify_all, measure_scene, summarize
 from app.records import STAGES, ComparedPair, RequestRecord, label_model
 from app.schemas import (
     ComparedAnswer,
@@ -18,12 +21,21 @@ from app.schemas import (
     PairAnswer,
     PredictionAnswer,
     StageTimes,
+    TrialAnswer,
 )
 from app.service import Options, Service
 from app.uploads import Upload
 from models.classifier import ActivityClassifier
 from models.registry import ModelRegistry
 from models.video.windows import VideoWindows
+
+
+class Ask(Protocol):
+    """Asks models for their answers, in a thread."""
+
+    def __call__(self, video: VideoWindows, *, top_k: int) -> list[Classified]:
+        """Return the answers, that for the client first."""
+        ...
 
 
 async def predict(
@@ -33,6 +45,7 @@ async def predict(
     classifier: ActivityClassifier,
     options: Options,
     record: RequestRecord,
+    trial: Trial | None,
 ) -> PredictionAnswer:
     """Return which activities a model sees in an upload.
 
@@ -42,12 +55,12 @@ async def predict(
         classifier: The model.
         options: What the client chose.
         record: Takes up times.
+        trial: The experiment that the request takes part in; takes up what other models answer.
     """
+    ask = trial.ask if trial else partial(classify_all, [classifier])
     async with _lane(service, record):
         video = await _decode(service, upload, classifier, options=options, record=record)
-        (answer,) = await _classify(
-            service, [classifier], video, top_k=options.top_k, record=record
-        )
+        answer, *_ = await _classify(service, ask, video, top_k=options.top_k, record=record)
     return PredictionAnswer(
         request_id=record.request_id,
         model=summarize(classifier),
@@ -55,6 +68,7 @@ async def predict(
         clip=answer.clip,
         windows=answer.windows,
         timings=_report_times(record),
+        experiment=trial and TrialAnswer(name=trial.experiment, arm=trial.served),
     )
 
 
@@ -71,15 +85,7 @@ def choose_compared(registry: ModelRegistry, references: Sequence[str]) -> list[
     names = [card.reference for card in cards]
     if len(set(names)) < len(names):
         raise IncomparableModelsError(f"the same model twice: {', '.join(names)}")
-    for card in cards[1:]:
-        if card.spec != cards[0].spec:
-            raise IncomparableModelsError(
-                f"{card.reference} takes other windows than {cards[0].reference}"
-            )
-        if card.labels != cards[0].labels:
-            raise IncomparableModelsError(
-                f"{card.reference} knows other activities than {cards[0].reference}"
-            )
+    check_comparable(cards)
     return classifiers
 
 
@@ -102,7 +108,8 @@ async def compare_models(
     """
     async with _lane(service, record):
         video = await _decode(service, upload, classifiers[0], options=options, record=record)
-        answers = await _classify(service, classifiers, video, top_k=options.top_k, record=record)
+        ask = partial(classify_all, classifiers)
+        answers = await _classify(service, ask, video, top_k=options.top_k, record=record)
     return ComparisonAnswer(
         request_id=record.request_id,
         media=_describe_media(video),
@@ -137,7 +144,7 @@ async def _decode(
 
 async def _classify(
     service: Service,
-    classifiers: Sequence[ActivityClassifier],
+    ask: Ask,
     video: VideoWindows,
     *,
     top_k: int,
@@ -145,14 +152,23 @@ async def _classify(
 ) -> list[Classified]:
     """Ask every model in one thread, one after the other, so that their times compare."""
     submitted = time.perf_counter()
-    answers = await service.inference.run(
-        lambda: [classify(classifier, video, top_k=top_k) for classifier in classifiers],
+    answers, scene = await service.inference.run(
+        lambda: (ask(video, top_k=top_k), measure_scene(video)),
         on_start=lambda: record.note("queue", time.perf_counter() - submitted),
     )
+    record.scene = scene
     for answer in answers:
         labels = label_model(answer.classifier)
         record.note("inference", answer.prediction.inference_s, labels)
         record.note("postprocess", answer.postprocess_s, labels)
+        probs_K = answer.prediction.clip_probs_K
+        service.drift.add(
+            labels,
+            label=answer.classifier.card.labels[int(probs_K.argmax())],
+            confidence=float(probs_K.max()),
+            brightness=scene.brightness,
+            motion=scene.motion,
+        )
     return answers
 
 

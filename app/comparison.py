@@ -3,10 +3,13 @@
 Axes: N windows of one video, K classes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from app.errors import IncomparableModelsError
+from models.card import ModelCard
 from models.classifier import Prediction
 
 SHORTEST_S = 1e-9
@@ -34,6 +37,23 @@ class Difference:
     def agreement_ratio(self) -> float:
         """Share of the windows that agree."""
         return sum(self.window_agrees_N) / len(self.window_agrees_N)
+
+
+def check_comparable(cards: Sequence[ModelCard]) -> None:
+    """Check that models take the same windows and know the same activities.
+
+    Raises:
+        IncomparableModelsError: If one differs from the first.
+    """
+    for card in cards[1:]:
+        if card.spec != cards[0].spec:
+            raise IncomparableModelsError(
+                f"{card.reference} takes other windows than {cards[0].reference}"
+            )
+        if card.labels != cards[0].labels:
+            raise IncomparableModelsError(
+                f"{card.reference} knows other activities than {cards[0].reference}"
+            )
 
 
 def compare(baseline: Prediction, candidate: Prediction) -> Difference:

@@ -15,10 +15,18 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from app.decoding import DecodeTimeoutError, DecodeWorkerDiedError
+from app.experiments.store.errors import (
+    ExperimentEndedError,
+    ExperimentExistsError,
+    InvalidFeedbackError,
+    OverlappingExperimentsError,
+    UnknownExperimentError,
+)
 from app.gates import QueueFullError
 from app.records import get_record
 from app.schemas import Problem
 from models.errors import (
+    AliasTakenError,
     DriverActivityError,
     InvalidFramesError,
     MediaLimitError,
@@ -33,7 +41,8 @@ PROBLEM_MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 1
 FACTS = (
     *("limit", "found", "accepted", "accepted_s", "num_frames", "min_frames"),
-    *("reference", "known", "reason", "reasons", "queue"),
+    *("reference", "name", "other", "alias", "known", "reason", "reasons", "queue"),
+    *("faults", "num_faults"),
 )
 """Attributes of errors that clients are shown; others, such as a worker's traceback, are not."""
 
@@ -61,6 +70,29 @@ class InvalidUploadError(DriverActivityError):
 
 class IncomparableModelsError(DriverActivityError):
     """The models to compare are fewer than two, or do not take and answer the same."""
+
+
+class UnknownAliasError(DriverActivityError):
+    """No alias has that name."""
+
+    def __init__(self, reference: str, known: tuple[str, ...]) -> None:
+        super().__init__(reference, known)
+        self.reference = reference
+        self.known = known
+
+    def __str__(self) -> str:
+        return f"unknown alias {self.reference!r}, known: {', '.join(self.known) or 'none'}"
+
+
+class UninvolvedAliasError(DriverActivityError):
+    """The alias leads to none of the models that an experiment compares."""
+
+
+class NoRecordsError(DriverActivityError):
+    """The database of records does not answer."""
+
+    def __str__(self) -> str:
+        return "the database of records does not answer"
 
 
 class DeadlineExceededError(DriverActivityError):
@@ -125,6 +157,19 @@ PROBLEMS: Mapping[type[DriverActivityError], ProblemKind] = {
     InvalidFramesError: ProblemKind(422, "invalid_frames", "The frames are of a wrong form"),
     DecodeWorkerDiedError: ProblemKind(422, "decoder_crashed", "The media crashed the decoder"),
     DecodeTimeoutError: ProblemKind(504, "decode_timeout", "Decoding took too long"),
+    AliasTakenError: ProblemKind(409, "alias_taken", "A model has the name of the alias"),
+    UnknownAliasError: ProblemKind(404, "unknown_alias", "There is no such alias"),
+    UninvolvedAliasError: ProblemKind(
+        409, "uninvolved_alias", "The alias leads to neither of the experiment's models"
+    ),
+    UnknownExperimentError: ProblemKind(404, "unknown_experiment", "There is no such experiment"),
+    ExperimentExistsError: ProblemKind(409, "experiment_exists", "The experiment's name is taken"),
+    OverlappingExperimentsError: ProblemKind(
+        409, "overlapping_experiments", "Another experiment has the alias"
+    ),
+    ExperimentEndedError: ProblemKind(409, "experiment_ended", "The experiment has ended"),
+    InvalidFeedbackError: ProblemKind(422, "invalid_feedback", "Feedback fits no record"),
+    NoRecordsError: ProblemKind(503, "records_unavailable", "The records cannot be used", True),
     UnknownModelError: ProblemKind(404, "unknown_model", "There is no such model"),
     ModelNotReadyError: ProblemKind(503, "model_not_ready", "The model is not ready", True),
     NotReadyError: ProblemKind(503, "not_ready", "The service is not ready", True),

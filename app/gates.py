@@ -46,6 +46,11 @@ class Gate:
         """How many are inside now."""
         return self._num_inside
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether a place is free and nobody waits for one."""
+        return self._num_inside < self._capacity and not self._num_waiting
+
     @asynccontextmanager
     async def enter(self) -> AsyncIterator[None]:
         """Wait for a place, in the order of arrival, and hold it for the body of the statement.

@@ -5,8 +5,9 @@ Axes: N windows of one video, K classes.
 """
 
 import asyncio
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
@@ -15,11 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.gates import Gate
+from app.records import Scene
 from app.schemas import ActivityProbability, ClipAnswer, ModelSummary, WindowAnswer
 from models.classifier import ActivityClassifier, Prediction
+from models.video.measures import measure_brightness, measure_motion
 from models.video.windows import VideoWindows, WindowSpan
 
 T = TypeVar("T")
+MEASURED_WINDOWS = 8
+"""Most windows of a video whose looks are measured, at 0.12 ms each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,11 +57,27 @@ class InferencePool:
     def __init__(self, *, num_workers: int, max_waiting: int) -> None:
         self._gate = Gate("inference", capacity=num_workers, max_waiting=max_waiting)
         self._executor = ThreadPoolExecutor(num_workers, thread_name_prefix="inference")
+        self._num_started = 0
 
     @property
     def num_waiting(self) -> int:
         """How many calls wait for a thread."""
         return self._gate.num_waiting
+
+    def measure(self, function: Callable[[], T]) -> tuple[T, float | None]:
+        """Return what a function returns, called in one of the threads, and what it took.
+
+        The engines compute in threads of their own, so only the process as a whole can be
+        measured: the event loop's share is in it, and nothing is known while others infer, too.
+
+        Returns:
+            The result, and the processor seconds; None if the call was not alone.
+        """
+        num_started, started_s = self._num_started, time.process_time()
+        result = function()
+        processor_s = time.process_time() - started_s
+        is_alone = self._gate.num_inside == 1 and self._num_started == num_started
+        return result, processor_s if is_alone else None
 
     async def run(self, function: Callable[[], T], *, on_start: Callable[[], None]) -> T:
         """Return what a function returns that runs in one of the threads.
@@ -71,6 +92,7 @@ class InferencePool:
             QueueFullError: If as many calls wait as may wait.
         """
         await self._gate.acquire()
+        self._num_started += 1
         on_start()
         future = asyncio.get_running_loop().run_in_executor(self._executor, function)
         future.add_done_callback(self._finish)
@@ -107,6 +129,20 @@ def classify(classifier: ActivityClassifier, video: VideoWindows, *, top_k: int)
         ],
         postprocess_s=time.perf_counter() - started,
     )
+
+
+def classify_all(
+    classifiers: Sequence[ActivityClassifier], video: VideoWindows, *, top_k: int
+) -> list[Classified]:
+    """Return what each of several models answers, as `classify` does."""
+    return [classify(classifier, video, top_k=top_k) for classifier in classifiers]
+
+
+def measure_scene(video: VideoWindows) -> Scene:
+    """Return what some windows of a video, spread over it, look like."""
+    step = math.ceil(len(video.spans) / MEASURED_WINDOWS)
+    windows_NTHWC = video.windows_NTHWC[::step]
+    return Scene(brightness=measure_brightness(windows_NTHWC), motion=measure_motion(windows_NTHWC))
 
 
 def summarize(classifier: ActivityClassifier) -> ModelSummary:

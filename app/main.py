@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
-from app.api import comparisons, health, models, predictions
+from app.api import aliases, comparisons, experiments, feedback, health, models, predictions
 from app.errors import install_error_handlers
 from app.middleware import RequestMiddleware
 from app.service import Service
@@ -40,6 +40,6 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.service = service
     app.add_middleware(RequestMiddleware, metrics=service.metrics)
     install_error_handlers(app)
-    for module in (predictions, comparisons, models, health):
+    for module in (predictions, comparisons, experiments, feedback, models, aliases, health):
         app.include_router(module.router)
     return app

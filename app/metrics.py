@@ -1,13 +1,16 @@
 """What Prometheus scrapes; all in base units, in a registry of the application's own."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
 
+from app.drift import DriftMonitor
+from app.instruments import DIFFERENCES, PREFIX, Instruments
 from app.records import ModelLabels, RequestRecord
 
-PREFIX = "driver_activity"
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 MODEL = ("model", "version", "precision", "runtime")
 PAIR = ("baseline", "candidate")
@@ -28,8 +31,37 @@ DECODE_FAILURES = (
     "unsupported_media",
 )
 """Codes of media that give no windows."""
-SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-DIFFERENCES = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
+
+
+class DriftCollector(Collector):
+    """Shows how far the answers of every watched model have drifted, when it is asked.
+
+    Args:
+        drift: Where that is known.
+    """
+
+    def __init__(self, drift: DriftMonitor) -> None:
+        self._drift = drift
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the indices, of which there are none before there are enough answers."""
+        psi = GaugeMetricFamily(
+            f"{PREFIX}_drift_psi",
+            "Population stability index of the latest answers against the model's card.",
+            labels=(*MODEL, "quantity"),
+        )
+        sample = GaugeMetricFamily(
+            f"{PREFIX}_drift_sample",
+            "Answers that drift is judged by.",
+            labels=(*MODEL, "quantity"),
+        )
+        for model in self._drift.models:
+            for figure in self._drift.judge(model):
+                labels = (*_values(model), figure.quantity)
+                sample.add_metric(labels, figure.num_answers)
+                if figure.psi is not None:
+                    psi.add_metric(labels, figure.psi)
+        yield from (psi, sample)
 
 
 class Metrics:
@@ -38,40 +70,47 @@ class Metrics:
     Args:
         queue_depths: For every queue, a function that tells how many wait in it.
         is_ready: Tells whether the service is ready.
+        drift: Tells how far answers have drifted.
     """
 
     def __init__(
-        self, *, queue_depths: Mapping[str, Callable[[], int]], is_ready: Callable[[], bool]
+        self,
+        *,
+        queue_depths: Mapping[str, Callable[[], int]],
+        is_ready: Callable[[], bool],
+        drift: DriftMonitor,
     ) -> None:
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
-        self._requests = self._counter(
+        self.registry.register(DriftCollector(drift))
+        make = Instruments(self.registry)
+        self._requests = make.counter(
             "requests",
             "Requests answered, by route, HTTP status and code.",
             ("route", "status", "code"),
         )
-        self._request_seconds = self._histogram(
+        self._request_seconds = make.histogram(
             "request_seconds", "Time from the arrival of a request to its answer.", ("route",)
         )
-        self._stage_seconds = self._histogram(
+        self._stage_seconds = make.histogram(
             "stage_seconds",
             "Time of one stage; the model is empty where several models share the stage.",
             ("stage", *MODEL),
         )
-        self._in_flight = self._gauge("in_flight_requests", "Requests being answered.")
-        self._queue_depth = self._gauge("queue_depth", "Requests that wait.", ("queue",))
-        self._ready = self._gauge("ready", "Whether the service is ready, 0 or 1.")
-        self._model_info = self._gauge("model_info", "Models that are loaded, always 1.", MODEL)
-        self._rejected = self._counter(
+        self._in_flight = make.gauge("in_flight_requests", "Requests being answered.")
+        self._queue_depth = make.gauge("queue_depth", "Requests that wait.", ("queue",))
+        self._ready = make.gauge("ready", "Whether the service is ready, 0 or 1.")
+        self._model_info = make.gauge("model_info", "Models that are loaded, always 1.", MODEL)
+        self._rejected = make.counter(
             "rejected", "Requests refused to protect the service, or not ready.", ("reason",)
         )
-        self._decode_failures = self._counter(
+        self._decode_failures = make.counter(
             "decode_failures", "Uploads that gave no windows.", ("reason",)
         )
-        self._comparisons = self._counter(
+        self._comparisons = make.counter(
             "comparisons", "Pairs of models compared on a video.", (*PAIR, "agree")
         )
-        self._differences = self._histogram(
+        self._differences = make.histogram(
             "comparison_probability_difference",
             "Largest difference of a probability between two compared models on a video.",
             PAIR,
@@ -127,22 +166,6 @@ class Metrics:
             self._rejected.labels(reason)
         for reason in DECODE_FAILURES:
             self._decode_failures.labels(reason)
-
-    def _counter(self, name: str, text: str, labels: tuple[str, ...] = ()) -> Counter:
-        return Counter(f"{PREFIX}_{name}", text, labels, registry=self.registry)
-
-    def _gauge(self, name: str, text: str, labels: tuple[str, ...] = ()) -> Gauge:
-        return Gauge(f"{PREFIX}_{name}", text, labels, registry=self.registry)
-
-    def _histogram(
-        self,
-        name: str,
-        text: str,
-        labels: tuple[str, ...],
-        *,
-        buckets: tuple[float, ...] = SECONDS,
-    ) -> Histogram:
-        return Histogram(f"{PREFIX}_{name}", text, labels, buckets=buckets, registry=self.registry)
 
 
 def _values(labels: ModelLabels) -> tuple[str, str, str, str]:

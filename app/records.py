@@ -46,6 +46,14 @@ class ComparedPair:
     max_difference: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """What the footage looked like, both 0-1; see `models.video.measures`."""
+
+    brightness: float
+    motion: float
+
+
 @dataclass(kw_only=True)
 class RequestRecord:
     """Everything that is logged and measured of one request; filled while it is answered."""
@@ -57,6 +65,7 @@ class RequestRecord:
     models: tuple[ModelLabels, ...] = ()
     stage_seconds: dict[tuple[Stage, ModelLabels], float] = field(default_factory=dict)
     pairs: list[ComparedPair] = field(default_factory=list)
+    scene: Scene | None = None
     started: float = field(default_factory=time.perf_counter)
 
     @property

@@ -1,16 +1,20 @@
 """What the service answers, as clients see it; ratios and probabilities are 0-1."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from models.card import ModelCard
+from app.experiments.definition import ArmName, Experiment, Ratio
+from app.experiments.definition import State as ExperimentState
+from models.card import ModelCard, ModelReference
 from models.registry import State
 from models.runtimes import RuntimeName
 from models.video.windows import DecodeMode
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Milliseconds = Annotated[float, Field(ge=0)]
+Reason = Annotated[str, Field(max_length=500, description="Why, for the audit trail.")]
 
 
 class Answer(BaseModel):
@@ -84,6 +88,13 @@ class StageTimes(Answer):
     total_ms: Milliseconds
 
 
+class TrialAnswer(Answer):
+    """The experiment that a request took part in."""
+
+    name: str = Field(examples=["int8-in-production"])
+    arm: ArmName = Field(description="The side whose model answered.")
+
+
 class PredictionAnswer(Answer):
     """The activities of a video, over time."""
 
@@ -93,6 +104,9 @@ class PredictionAnswer(Answer):
     clip: ClipAnswer
     windows: list[WindowAnswer]
     timings: StageTimes
+    experiment: TrialAnswer | None = Field(
+        description="The experiment that the request took part in, if it did."
+    )
 
 
 class ComparedAnswer(Answer):
@@ -159,6 +173,88 @@ class ModelListAnswer(Answer):
     """Every installed version of every model."""
 
     models: list[ModelAnswer]
+
+
+class EventAnswer(Answer):
+    """One line of the audit trail."""
+
+    time: datetime
+    subject: str = Field(description="`experiment` or `alias`.", examples=["alias"])
+    name: str = Field(examples=["default"])
+    action: str = Field(examples=["moved"])
+    detail: str = Field(examples=["mobilenet3d-int8@1"])
+    by: str = Field(description="Who did it.", examples=["api"])
+    reason: str = Field(examples=["equivalent within 0.02 after 8000 requests"])
+
+
+class ExperimentAnswer(Answer):
+    """An experiment, and what has become of it."""
+
+    experiment: Experiment
+    state: ExperimentState
+    problem: str = Field(
+        description="Why this process does not run it although it should, else empty.",
+        examples=[""],
+    )
+    events: list[EventAnswer] = Field(description="What was done with it, oldest first.")
+
+
+class ExperimentListAnswer(Answer):
+    """Every experiment."""
+
+    experiments: list[ExperimentAnswer]
+
+
+class ExperimentChange(BaseModel):
+    """What is to be changed of an experiment."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    state: ExperimentState | None = Field(
+        default=None, description="`paused` experiments can run again, `ended` ones cannot."
+    )
+    share: Ratio | None = None
+    reason: Reason = ""
+
+
+class AliasAnswer(Answer):
+    """Where an alias leads, and where it led."""
+
+    alias: str = Field(examples=["default"])
+    model: str = Field(examples=["mobilenet3d-int8@1"])
+    events: list[EventAnswer] = Field(description="How it was moved, oldest first.")
+
+
+class AliasListAnswer(Answer):
+    """Every alias."""
+
+    aliases: list[AliasAnswer]
+
+
+class AliasMove(BaseModel):
+    """Where an alias is to lead."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: ModelReference = Field(examples=["mobilenet3d-int8@1"])
+    reason: Reason = ""
+
+
+class FeedbackItem(BaseModel):
+    """What the driver of one request really did."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    request_id: Annotated[str, Field(min_length=1, max_length=64)] = Field(
+        examples=["6f1f0b6ec1c94c0e8a3d5f6d8a1b2c3d"]
+    )
+    label: Annotated[str, Field(min_length=1, max_length=200)] = Field(examples=["drinking"])
+
+
+class FeedbackAnswer(Answer):
+    """What became of the feedback."""
+
+    num_labeled: int = Field(description="Records that now have a true activity.", examples=[1])
 
 
 class HealthAnswer(Answer):

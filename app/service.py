@@ -12,12 +12,16 @@ from pathlib import Path
 import structlog
 
 from app.decoding import DecodePool
+from app.drift import DriftMonitor
+from app.experiments.manager import ExperimentManager
+from app.experiments.metrics import ExperimentMetrics
 from app.gates import Gate
 from app.inference import InferencePool
 from app.metrics import Metrics
 from app.records import label_model
 from app.settings import Settings
 from app.uploads import Upload
+from models.classifier import ActivityClassifier
 from models.registry import ModelRegistry
 from models.spec import ClipSpec
 from models.video.limits import DecodeLimits
@@ -83,12 +87,21 @@ class Service:
         self.inference = InferencePool(
             num_workers=settings.num_inference_workers, max_waiting=settings.inference_queue_size
         )
+        self.drift = DriftMonitor()
         self.metrics = Metrics(
             queue_depths={
                 "decode": lambda: self.lanes.num_waiting + self.decoder.num_waiting,
                 "inference": lambda: self.inference.num_waiting,
             },
             is_ready=lambda: not self.problems,
+            drift=self.drift,
+        )
+        self.experiments = ExperimentManager(
+            settings,
+            registry=self.registry,
+            lanes=self.lanes,
+            inference=self.inference,
+            metrics=ExperimentMetrics(self.metrics.registry),
         )
         self.spool = Path()
         self._faults = {"service": "starting"}
@@ -109,6 +122,7 @@ class Service:
         finally:
             self.withdraw()
             await loading
+            await self.experiments.close()
             await asyncio.to_thread(self._close)
 
     async def decode(self, upload: Upload, spec: ClipSpec, options: Options) -> VideoWindows:
@@ -154,12 +168,13 @@ class Service:
         self._faults["service"] = "shutting down"
 
     async def _load(self) -> None:
-        """Start the decoder and load the models; what fails leaves the service not ready."""
+        """Start decoder, models and experiments; what fails leaves the service not ready."""
         started = time.perf_counter()
         try:
             await asyncio.gather(
                 asyncio.to_thread(self.decoder.start), asyncio.to_thread(self.registry.load)
             )
+            await self.experiments.start()
         except Exception as exc:
             self._faults["service"] = f"cannot start: {exc}"
             self._log.exception("start_failed")
@@ -171,10 +186,18 @@ class Service:
             del self._faults["service"]
         for entry in self.registry.entries:
             if entry.classifier is not None:
-                self.metrics.announce_model(label_model(entry.classifier))
+                self._announce_model(entry.classifier)
         for reference, reason in self.registry.problems.items():
             self._log.error("model_failed", model=reference, reason=reason)
         self._log.info("started", is_ready=not self.problems, seconds=round(seconds, 3))
+
+    def _announce_model(self, classifier: ActivityClassifier) -> None:
+        labels, reference = label_model(classifier), classifier.card.drift_reference
+        self.metrics.announce_model(labels)
+        if reference is None:
+            self._log.warning("drift_not_watched", model=labels.reference)
+        else:
+            self.drift.watch(labels, reference)
 
     def _close(self) -> None:
         self.decoder.close(timeout_s=self.settings.shutdown_grace_s)

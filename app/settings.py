@@ -4,12 +4,14 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, CliPositionalArg, NoDecode, SettingsConfigDict
 
+from app.experiments.store.database import check_url, sqlite_url
+from app.experiments.store.errors import RecordsError
 from models.registry import ALIAS, REFERENCE
 from models.runtimes import RuntimeName
 from models.video.windows import DecodeMode
@@ -21,6 +23,7 @@ DEFAULT_ALIAS = "default"
 
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
+AnySettings = TypeVar("AnySettings", bound="SharedSettings")
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -44,11 +47,8 @@ def _read_quota(root: Path) -> float | None:
         return None
 
 
-class Settings(BaseSettings):
-    """Serve activity recognition models over HTTP.
-
-    Every setting is an environment variable DRIVER_ACTIVITY_<NAME> and a flag; the flag wins.
-    """
+class SharedSettings(BaseSettings):
+    """What the service and the report of an experiment have in common."""
 
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX,
@@ -59,12 +59,53 @@ class Settings(BaseSettings):
         cli_prog_name="python -m app",
     )
 
-    host: str = Field(default="127.0.0.1", description="Address to listen on.")
-    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes any.")
     model_dir: Path = Field(
         default=REPOSITORY_ROOT / "models" / "weights",
         description="Folder of model folders, each name/version.",
     )
+    records_dir: Path = Field(
+        default=REPOSITORY_ROOT / "records",
+        description="Folder of what experiments record, until it is in the database.",
+    )
+    database_url: str | None = Field(
+        default=None,
+        description="Database of experiments, such as postgresql+psycopg://user@host/name; "
+        "without it, the file records.sqlite in the folder of records.",
+    )
+
+    @model_validator(mode="after")
+    def _check_database(self) -> Self:
+        try:
+            check_url(self.records_url)
+        except RecordsError as exc:  # without the value, which may hold a password
+            raise ValueError(f"--database-url ({ENV_PREFIX}DATABASE_URL): {exc}") from exc
+        return self
+
+    @property
+    def records_url(self) -> str:
+        """URL of the database of records."""
+        return self.database_url or sqlite_url(self.records_dir)
+
+
+class ReportSettings(SharedSettings):
+    """Report what the records of an experiment say so far."""
+
+    model_config = SettingsConfigDict(cli_prog_name="python -m app report")
+
+    name: CliPositionalArg[str] = Field(description="Name of the experiment.")
+    form: Literal["text", "json", "html"] = Field(
+        default="text", description="How it is written: text, json or html."
+    )
+
+
+class Settings(SharedSettings):
+    """Serve activity recognition models over HTTP.
+
+    Every setting is an environment variable DRIVER_ACTIVITY_<NAME> and a flag; the flag wins.
+    """
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes any.")
     models: Annotated[tuple[str, ...], NoDecode] = Field(
         default=("mobilenet3d-int8", "mobilenet3d-fp32"),
         min_length=1,
@@ -132,6 +173,25 @@ class Settings(BaseSettings):
     )
     shutdown_grace_s: Seconds = Field(
         default=20, description="Longest time that a shutdown waits for requests in flight."
+    )
+    experiments_file: Path | None = Field(
+        default=None, description="TOML file of experiments that are begun at the start."
+    )
+    subject_header: str = Field(
+        default="X-Vehicle-Id",
+        pattern=r"^[A-Za-z0-9-]{1,64}$",
+        description="Header by which requests of one sender stay on one side of an experiment; "
+        "only a hash of it is kept.",
+    )
+    max_journal_bytes: Count = Field(
+        default=64 * MIB,
+        description="Most bytes of records that wait for the database; further ones are lost.",
+    )
+    max_record_age_days: float = Field(
+        default=90, gt=0, le=3660, description="How long records of experiments are kept."
+    )
+    max_records: Count = Field(
+        default=5_000_000, description="Most records that are kept; the oldest go first."
     )
     log_level: LogLevel = Field(
         default="info", description="Least severe log lines: debug, info, warning or error."
@@ -210,8 +270,17 @@ def parse_settings(arguments: Sequence[str]) -> Settings:
     Raises:
         SystemExit: With status 2, after a message, if one is wrong; with 0 after `--help`.
     """
+    return _parse(Settings, arguments)
+
+
+def parse_report_settings(arguments: Sequence[str]) -> ReportSettings:
+    """Return the settings of `python -m app report`; raises as `parse_settings`."""
+    return _parse(ReportSettings, arguments)
+
+
+def _parse(kind: type[AnySettings], arguments: Sequence[str]) -> AnySettings:
     try:
-        return Settings(_cli_parse_args=list(arguments))
+        return kind(_cli_parse_args=list(arguments))
     except ValidationError as exc:
         for fault in exc.errors(include_url=False):
             print(f"python -m app: error: {_describe(fault)}", file=sys.stderr)

@@ -126,6 +126,15 @@ def accepted_types(kinds: frozenset[UploadKind]) -> tuple[str, ...]:
     )
 
 
+async def read_body(request: Request, *, max_bytes: int) -> bytes:
+    """Return a body that is not media, such as a table.
+
+    Raises:
+        UploadTooLargeError: If it is larger than the limit; at most that much is read.
+    """
+    return b"".join([chunk async for chunk in _count_bytes(request, max_bytes)])
+
+
 async def _count_bytes(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
     """Yield the body's chunks; refuse it as soon as it is known to be too large."""
     announced = request.headers.get("content-length", "0")

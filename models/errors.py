@@ -10,6 +10,7 @@
     `-- ModelError                  what an operator installed
         |-- UnknownModelError       no such name, version or alias
         |-- ModelNotReadyError      known, but not loaded; says why
+        |-- AliasTakenError         an alias would have the name of a model
         |-- InvalidCardError        card.json is missing, malformed or contradicts itself
         |-- CorruptFileError        a file is missing or its sha256 is not the card's
         `-- WeightsError            tensors do not fit the network
@@ -101,6 +102,10 @@ class ModelNotReadyError(ModelError):
 
     def __str__(self) -> str:
         return f"model {self.reference!r} is not ready: {self.reason}"
+
+
+class AliasTakenError(ModelError):
+    """An alias would have the name of an installed model, and hide it."""
 
 
 class InvalidCardError(ModelError):

@@ -12,6 +12,7 @@ from typing import Literal
 from models.card import NAME_PATTERN, ModelCard, read_card
 from models.classifier import ActivityClassifier, load_classifier
 from models.errors import (
+    AliasTakenError,
     DriverActivityError,
     InvalidCardError,
     ModelNotReadyError,
@@ -124,6 +125,51 @@ class ModelRegistry:
             raise ModelNotReadyError(entry.reference, entry.reason)
         return entry.classifier
 
+    def load_apart(
+        self, reference: str, *, runtime_name: RuntimeName | None = None
+    ) -> ActivityClassifier:
+        """Return a model on any engine; blocks while it loads, unless it is loaded already.
+
+        A model that is loaded here belongs to the caller, and is gone when the caller drops it.
+
+        Args:
+            reference: The model.
+            runtime_name: Engine; None for the registry's own.
+
+        Raises:
+            UnknownModelError: If nothing of that name and version is installed.
+            ModelNotReadyError: If the engine is not installed.
+            ModelError: If it cannot be loaded; see `load_classifier`.
+        """
+        entry = self.resolve(reference)
+        name = runtime_name or self.runtime_name
+        if entry.classifier is not None and name == self.runtime_name:
+            return entry.classifier
+        try:
+            return self._load(entry, name)
+        except ModuleNotFoundError as exc:
+            raise ModelNotReadyError(entry.reference, f"{exc.name} is not installed") from exc
+
+    def move_alias(self, alias: str, reference: str) -> None:
+        """Let an alias lead to a loaded model from now on, whether or not there was such an alias.
+
+        What has resolved it before keeps its model. Raises as `check_alias` does.
+        """
+        self.check_alias(alias, reference)
+        self.aliases = {**self.aliases, alias: reference}
+
+    def check_alias(self, alias: str, reference: str) -> None:
+        """Check that an alias may lead to a model.
+
+        Raises:
+            UnknownModelError: If nothing of that name and version is installed.
+            ModelNotReadyError: If it is installed, but not loaded.
+            AliasTakenError: If a model has the alias's name.
+        """
+        self.get(reference)
+        if alias in {entry.name for entry in self._entries.values()}:
+            raise AliasTakenError(f"{alias!r} is the name of a model, which the alias would hide")
+
     def aliases_of(self, entry: RegistryEntry) -> list[str]:
         """Return the aliases that lead to an entry."""
         return [alias for alias in self.aliases if self._find(alias) is entry]
@@ -168,14 +214,17 @@ class ModelRegistry:
         versions = [entry for entry in self._entries.values() if entry.name == match["name"]]
         return max(versions, key=lambda entry: entry.version, default=None)
 
+    def _load(self, entry: RegistryEntry, runtime_name: RuntimeName) -> ActivityClassifier:
+        return load_classifier(
+            entry.folder,
+            runtime_name=runtime_name,
+            num_threads=self._num_threads,
+            num_streams=self._num_streams,
+        )
+
     def _load_entry(self, entry: RegistryEntry) -> None:
         try:
-            entry.classifier = load_classifier(
-                entry.folder,
-                runtime_name=self.runtime_name,
-                num_threads=self._num_threads,
-                num_streams=self._num_streams,
-            )
+            entry.classifier = self._load(entry, self.runtime_name)
         except DriverActivityError as exc:
             entry.state, entry.reason = "failed", str(exc)
         else:

@@ -11,6 +11,7 @@ from models.card import ONNX_FILE, WEIGHTS_FILE, ModelCard, NetworkConfig, hash_
 from models.checkpoint import write_weights
 from models.networks.layers import ConvNormRelu
 from models.networks.mobilenet3d import MobileNet3D, build_mobilenet3d
+from models.reference import DriftReference
 from models.spec import ClipSpec
 from training.onnx_export import export_fp32, export_int8
 
@@ -79,6 +80,7 @@ def write_model_folder(
     config: NetworkConfig = TINY_CONFIG,
     spec: ClipSpec = TINY_SPEC,
     temperature: float = 1.0,
+    drift_reference: DriftReference | None = None,
     seed: int = 0,
 ) -> Path:
     """Write a complete model folder `<root>/<name>/<version>` and return its path."""
@@ -107,6 +109,7 @@ def write_model_folder(
         data="random windows, for tests",
         licence="Apache-2.0",
         notice="knows nothing",
+        drift_reference=drift_reference,
     )
     write_card(folder, card)
     return folder

@@ -29,10 +29,12 @@ def word_default(name: str, field: FieldInfo) -> str:
     default = field.default
     if field.default_factory is not None:
         return "as found"
-    if name == "model_dir":
+    if name in ("model_dir", "records_dir"):
         return str(Path(default).relative_to(REPOSITORY_ROOT))
     if isinstance(default, dict):
         return ",".join(f"{alias}={reference}" for alias, reference in default.items()) or "none"
+    if default is None:
+        return "none"
     return ",".join(default) if isinstance(default, tuple) else str(default)
 
 

@@ -63,13 +63,20 @@ async def _predict(
     *,
     kinds: frozenset[UploadKind],
 ) -> PredictionAnswer:
-    classifier = service.registry.get(query.model)
+    trial = service.experiments.begin(query.model, request.headers, record)
+    classifier = trial.arms[trial.served] if trial else service.registry.get(query.model)
     record.models = (label_model(classifier),)
-    return await answer_upload(
-        request,
-        service,
-        kinds=kinds,
-        work=lambda upload: predict(
-            service, upload, classifier=classifier, options=query.options, record=record
-        ),
-    )
+    with service.experiments.observe(trial, record):
+        return await answer_upload(
+            request,
+            service,
+            kinds=kinds,
+            work=lambda upload: predict(
+                service,
+                upload,
+                classifier=classifier,
+                options=query.options,
+                record=record,
+                trial=trial,
+            ),
+        )

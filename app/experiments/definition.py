@@ -81,6 +81,14 @@ class Guard(Part):
     num_requests: int = Field(default=500, ge=10, le=10_000)
     min_requests: int = Field(default=100, ge=10, le=10_000)
 
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        if self.min_requests > self.num_requests:
+            raise ValueError(
+                f"min_requests {self.min_requests} is above num_requests {self.num_requests}"
+            )
+        return self
+
 
 class Experiment(Part):
     """Two models that are compared on the requests of an alias."""

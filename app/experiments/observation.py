@@ -11,6 +11,12 @@ from numpy.typing import NDArray
 
 from app.experiments.definition import ArmName
 
+OK = "ok"
+SHED = "shed"
+"""Code of a shadow that found no idle core in time."""
+FAULTS = ("internal_error", "deadline_exceeded")
+"""Codes of failures that may be an arm's fault; all others are the upload's, or of the load."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
@@ -22,10 +28,11 @@ class Outcome:
         label: Activity with the highest probability of the clip.
         probs_K: Probabilities of the clip, float32.
         inference_s: Seconds in the network.
-        processor_s: Seconds that processor cores were held by it.
+        processor_s: Processor seconds of the process while it computed; None if anything else
+            computed at the same time.
     """
 
-    code: str = "ok"
+    code: str = OK
     label: str | None = None
     probs_K: NDArray[np.float32] | None = None
     inference_s: float | None = None
@@ -77,3 +84,9 @@ class Observation:
     brightness: float | None
     motion: float | None
     observation_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    @property
+    def agrees(self) -> bool | None:
+        """Whether both arms name the same activity; None unless both answered."""
+        labels = [arm.label if arm else None for arm in (self.control, self.treatment)]
+        return None if None in labels else labels[0] == labels[1]

@@ -15,6 +15,7 @@ from app.experiments.plots import (
 from app.experiments.report import Report
 from app.experiments.wording import (
     word_difference,
+    word_drift,
     word_p_value,
     word_part,
     word_points,
@@ -46,6 +47,7 @@ def _make_environment() -> Environment:
     )
     environment.filters.update(
         difference=word_difference,
+        drift=word_drift,
         p_value=word_p_value,
         part=word_part,
         points=word_points,

@@ -1,34 +1,23 @@
 """Everything that can be said of an experiment, from what is known of it."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from pydantic import Field
 
 from app.experiments.definition import Experiment, State
-from app.experiments.evidence import Event, Evidence
+from app.experiments.events import answer_events
+from app.experiments.evidence import Evidence
 from app.experiments.statistics.agreement import Agreement, measure_agreement
 from app.experiments.statistics.arms import ArmSummary, summarize_arm
 from app.experiments.statistics.comparison import compare_arms
 from app.experiments.statistics.differences import Distribution, describe_differences
+from app.experiments.statistics.drift import ArmDrift, References, measure_drift
 from app.experiments.statistics.estimates import Estimate
 from app.experiments.statistics.labels import Accuracy, measure_accuracy
 from app.experiments.statistics.tallies import count_cells, has_failed, select_pairs
 from app.experiments.statistics.timing import TimeComparison, compare_times
 from app.experiments.verdict import Verdict, judge
-from app.schemas import Answer
-
-
-class EventAnswer(Answer):
-    """One line of the audit trail."""
-
-    time: datetime
-    subject: str = Field(examples=["alias"])
-    name: str = Field(examples=["default"])
-    action: str = Field(examples=["moved"])
-    detail: str = Field(examples=["mobilenet3d-int8@1"])
-    by: str = Field(examples=["guard"])
-    reason: str
+from app.schemas import Answer, EventAnswer
 
 
 class Report(Answer):
@@ -62,13 +51,21 @@ class Report(Answer):
         description="Of each pair's mean difference of the probabilities."
     )
     inference: TimeComparison = Field(description="Time in the network.")
-    processor: TimeComparison = Field(description="Time that processor cores were held by it.")
+    processor: TimeComparison = Field(
+        description="Processor time of the service while an arm computed and nothing else did."
+    )
     accuracy: Accuracy | None = Field(description="Where feedback gave true activities.")
+    drift: list[ArmDrift] = Field(description="Against the references in the models' cards.")
     events: list[EventAnswer] = Field(description="The audit trail, oldest first.")
 
 
-def make_report(evidence: Evidence) -> Report:
-    """Return everything that can be said of an experiment; equal evidence gives an equal report."""
+def make_report(evidence: Evidence, references: References) -> Report:
+    """Return everything that can be said of an experiment; equal evidence gives an equal report.
+
+    Args:
+        evidence: What its records add up to.
+        references: What the answers of its models used to look like.
+    """
     experiment, cells, sample = evidence.experiment, evidence.cells, evidence.sample
     is_paired = experiment.mode != "split"
     return Report(
@@ -93,23 +90,9 @@ def make_report(evidence: Evidence) -> Report:
             sample.control_processor_s, sample.treatment_processor_s, is_paired=is_paired
         ),
         accuracy=measure_accuracy(cells, labels=evidence.labels, is_paired=is_paired),
-        events=_answer_events(evidence.events),
+        drift=measure_drift(evidence, references),
+        events=answer_events(evidence.events),
     )
-
-
-def _answer_events(events: Sequence[Event]) -> list[EventAnswer]:
-    return [
-        EventAnswer(
-            time=datetime.fromtimestamp(event.time_s, UTC),
-            subject=event.subject,
-            name=event.name,
-            action=event.action,
-            detail=event.detail,
-            by=event.by,
-            reason=event.reason,
-        )
-        for event in events
-    ]
 
 
 def _date(time_s: float | None) -> datetime | None:

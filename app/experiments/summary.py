@@ -7,6 +7,7 @@ from app.experiments.statistics.timing import TimeComparison
 from app.experiments.wording import (
     NOTHING,
     word_difference,
+    word_drift,
     word_p_value,
     word_part,
     word_points,
@@ -30,6 +31,7 @@ def render_summary(report: Report) -> str:
         *_tell_agreement(report),
         *_tell_times(report),
         *_tell_accuracy(report),
+        *_tell_drift(report),
         *_tell_events(report),
     ]
     return "\n".join(lines) + "\n"
@@ -103,6 +105,15 @@ def _tell_accuracy(report: Report) -> Iterator[str]:
     for item in sorted(tested, key=lambda item: item.p_value or 0.0)[:NUM_CLASSES]:
         p_value = word_p_value(item.adjusted_p_value)
         yield _row(item.label, f"{word_difference(item.difference)}, p {p_value} corrected")
+
+
+def _tell_drift(report: Report) -> Iterator[str]:
+    yield from ("", "Drift (population stability index: below 0.1 stable, above 0.25 large)")
+    for arm in report.drift:
+        if not arm.has_reference:
+            yield _row(arm.arm, "the model's card has no reference")
+        for figure in arm.figures:
+            yield _row(f"{arm.arm} {figure.quantity}", word_drift(figure))
 
 
 def _tell_events(report: Report) -> Iterator[str]:

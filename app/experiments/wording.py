@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from app.experiments.statistics.drift import DriftAnswer
 from app.experiments.statistics.estimates import Estimate, Interval
 
 NOTHING = "-"
@@ -53,3 +54,10 @@ def word_part(part: float | None) -> str:
 def word_time(time: datetime | None) -> str:
     """Return a time to the second."""
     return NOTHING if time is None else f"{time:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def word_drift(figure: DriftAnswer) -> str:
+    """Return how far a quantity has drifted, and how large that is."""
+    if figure.psi is None:
+        return f"too few answers, {figure.num_answers}"
+    return f"{figure.psi:.3f}, {figure.reading}"

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -41,6 +42,7 @@ def make_settings(model_dir: Path, **changes: Any) -> Settings:
             "cores": 2,
             "port": 0,
             "max_upload_bytes": 4 * 2**20,
+            "records_dir": Path(tempfile.mkdtemp(dir=model_dir.parent)),
             **changes,
         }
     )

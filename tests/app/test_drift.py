@@ -8,27 +8,11 @@ from scipy.special import rel_entr
 
 from app.drift import DriftFigure, DriftMonitor, judge_drift, population_stability_index
 from app.records import ModelLabels
-from models.reference import DriftReference, Histogram
+from models.reference import DriftReference
+from tests.app.references import LABELS, NUM_CLIPS, make_reference
 
 MODEL = ModelLabels(model="tiny-int8", version="1", precision="int8", runtime="openvino")
 OTHER = ModelLabels(model="tiny-fp32", version="1", precision="fp32", runtime="openvino")
-LABELS = tuple(f"activity {index}" for index in range(34))
-TENTHS = Histogram(edges=tuple(np.linspace(0, 1, 11).round(1)), shares=(0.1,) * 10)
-NUM_CLIPS = 544  # a usual test split
-
-
-def make_reference(
-    shares_K: NDArray[np.float64] | None = None, *, num_clips: int = NUM_CLIPS
-) -> DriftReference:
-    """Return a reference whose quantities are spread evenly; labels too, unless said otherwise."""
-    shares_K = np.full(34, 1 / 34) if shares_K is None else shares_K
-    return DriftReference(
-        num_clips=num_clips,
-        labels=dict(zip(LABELS, shares_K.tolist(), strict=True)),
-        confidence=TENTHS,
-        brightness=TENTHS,
-        motion=TENTHS,
-    )
 
 
 def judge_labels(reference: DriftReference, counts_K: NDArray[np.int64]) -> DriftFigure:

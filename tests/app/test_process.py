@@ -138,11 +138,12 @@ def test_service_that_cannot_start_ends_with_a_status(
     def fail(**_: object) -> None:
         raise OSError("no space")
 
+    settings = make_settings(model_dir)
     monkeypatch.setattr("app.service.tempfile.mkdtemp", fail)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
 
     with pytest.raises(SystemExit) as caught:
-        serve(make_settings(model_dir))
+        serve(settings)
 
     assert caught.value.code == 3
 

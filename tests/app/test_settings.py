@@ -3,7 +3,13 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from app.settings import ENV_PREFIX, Settings, count_cores, parse_settings
+from app.settings import (
+    ENV_PREFIX,
+    Settings,
+    count_cores,
+    parse_report_settings,
+    parse_settings,
+)
 
 
 def test_defaults_serve_the_shipped_models_on_this_machine_only() -> None:
@@ -114,6 +120,24 @@ def test_wrong_flags_end_with_status_2(
         parse_settings(flags)
 
     assert message in capsys.readouterr().err
+
+
+def test_password_of_a_wrong_database_is_not_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        parse_settings(["--database-url", "mysql://user:secret@host/records"])
+
+    error = capsys.readouterr().err
+    assert (
+        "--database-url (DRIVER_ACTIVITY_DATABASE_URL): the URL of the records is neither" in error
+    )
+    assert "secret" not in error
+
+
+def test_report_takes_the_name_and_the_form() -> None:
+    settings = parse_report_settings(["trial", "--form", "html", "--records-dir", "/records"])
+
+    assert (settings.name, settings.form) == ("trial", "html")
+    assert settings.records_url == "sqlite:////records/records.sqlite"
 
 
 def test_settings_cannot_be_changed() -> None:

@@ -2,6 +2,7 @@
 
 import math
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ from pathlib import Path
 import httpx
 
 from tests.app.running import wait_for
-from tests.deploy.files import PROMETHEUS, read_scrape_interval
+from tests.deploy.files import PROMETHEUS, RULES, read_scrape_interval
 
 RATE_SCRAPES = 4
 """Scrapes that Grafana's $__rate_interval spans at least.
@@ -36,6 +37,7 @@ def run_prometheus(folder: Path, *, target: str, instead: str) -> Iterator[httpx
     """
     config = folder / "prometheus.yml"
     config.write_text(PROMETHEUS.read_text().replace(instead, target))
+    shutil.copy(RULES, folder)
     log_path = folder / "prometheus.log"
     command = (
         "prometheus",

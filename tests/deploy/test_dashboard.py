@@ -5,8 +5,12 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.drift import DriftMonitor
+from app.experiments.metrics import ExperimentMetrics
 from app.metrics import Metrics
 from app.records import ComparedPair, ModelLabels, RequestRecord
+from tests.app.experiments.making import make_experiment, make_observation
+from tests.app.references import LABELS, make_reference
 from tests.deploy.files import (
     COMPOSE,
     DATASOURCES,
@@ -27,7 +31,8 @@ QUERIES = [target["expr"] for target in read_targets()]
 @pytest.fixture(scope="module")
 def labels_by_metric() -> dict[str, set[str]]:
     """The labels of everything that the service can show, by metric."""
-    metrics = Metrics(queue_depths={"decode": lambda: 0}, is_ready=lambda: True)
+    drift = DriftMonitor(min_sample=1)
+    metrics = Metrics(queue_depths={"decode": lambda: 0}, is_ready=lambda: True, drift=drift)
     model = ModelLabels(model="tiny", version="1", precision="int8", runtime="openvino")
     record = RequestRecord()
     record.note("inference", 0.1, model)
@@ -35,6 +40,10 @@ def labels_by_metric() -> dict[str, set[str]]:
         ComparedPair(baseline="a@1", candidate="b@1", is_agreed=True, max_difference=0.1)
     ]
     metrics.announce_model(model)
+    drift.watch(model, make_reference(num_clips=1_000_000))
+    for _ in range(10_000):
+        drift.add(model, label=LABELS[0], confidence=0.5, brightness=0.5, motion=0.5)
+    show_experiments(ExperimentMetrics(metrics.registry))
     metrics.begin_request()
     metrics.end_request(record, route="/v1/comparisons", status=200)
     samples = [
@@ -43,6 +52,17 @@ def labels_by_metric() -> dict[str, set[str]]:
         for sample in family.samples
     ]
     return {sample.name: set(sample.labels) for sample in samples}
+
+
+def show_experiments(metrics: ExperimentMetrics) -> None:
+    """Let everything happen once that there is a metric for."""
+    metrics.watch_records(waiting_bytes=lambda: 0, is_available=lambda: True)
+    metrics.count(make_observation())
+    metrics.show_running({"default": make_experiment()})
+    metrics.show_aliases({"default": "a@1"})
+    metrics.count_move("default", by="api")
+    metrics.count_breach("trial")
+    metrics.count_lost("closed", 1)
 
 
 @pytest.mark.parametrize("query", QUERIES)

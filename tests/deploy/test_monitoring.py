@@ -10,8 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 
+from app.drift import MIN_SAMPLE
+from tests.app.experiments.making import make_experiment
+from tests.app.posting import post_array
+from tests.app.references import make_reference
 from tests.app.running import Running, make_settings, run_service
 from tests.deploy.check_service import check_service, make_clip
 from tests.deploy.files import PROMETHEUS, read_instructions, read_scrape_target, read_targets
@@ -29,7 +34,8 @@ needs_prometheus = pytest.mark.skipif(
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     root = tmp_path_factory.mktemp("weights")
     write_model_folder(root, name="tiny-fp32")
-    write_model_folder(root, name="tiny-int8", precision="int8", seed=1)
+    reference = make_reference(labels=("a", "b", "c"), num_clips=10_000)
+    write_model_folder(root, name="tiny-int8", precision="int8", drift_reference=reference, seed=1)
     with run_service(make_settings(root)) as running:
         yield running
 
@@ -50,6 +56,10 @@ def test_every_query_of_the_dashboard_returns_data_after_some_traffic(
     silent = [expand(target["expr"]) for target in read_targets()]
     service = running.client.base_url.netloc.decode()
     deadline = time.monotonic() + TIMEOUT_S
+    experiment = make_experiment(guard={}).model_dump(mode="json")
+    assert running.client.post("/v1/experiments", json=experiment).status_code == 201
+    for _ in range(MIN_SAMPLE):
+        post_array(running.client, np.zeros((4, 32, 32, 3), dtype=np.uint8))
 
     with run_prometheus(tmp_path, target=service, instead=read_scrape_target()) as prometheus:
         while silent and time.monotonic() < deadline:
@@ -64,7 +74,7 @@ def send_traffic(client: httpx.Client, clip: bytes) -> None:
     """Ask for predictions and a comparison, and for what cannot be answered."""
     files = {"clip": clip}
     models = ("tiny-fp32", "tiny-int8")
-    for model in models:
+    for model in ("default", *models):
         client.post("/v1/predictions", params={"model": model}, files=files)
     client.post("/v1/comparisons", params={"models": models}, files=files)
     client.post("/v1/predictions", files={"clip": b"no video"})

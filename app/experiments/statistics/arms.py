@@ -6,9 +6,10 @@ from pydantic import Field
 
 from app.experiments.definition import ArmName
 from app.experiments.evidence import Cell
+from app.experiments.observation import OK, SHED
 from app.experiments.statistics.estimates import Rate
 from app.experiments.statistics.intervals import measure_rate
-from app.experiments.statistics.tallies import OK, SHED, count_codes
+from app.experiments.statistics.tallies import count_codes
 from app.schemas import Answer
 
 

@@ -5,10 +5,7 @@ from collections.abc import Iterable
 
 from app.experiments.definition import ArmName
 from app.experiments.evidence import Cell
-
-OK = "ok"
-SHED = "shed"
-"""Code of a shadow that found no idle core: neither an answer nor a failure."""
+from app.experiments.observation import OK, SHED
 
 
 def count_cells(cells: Iterable[Cell]) -> int:

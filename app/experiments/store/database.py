@@ -22,6 +22,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from app.experiments.store.errors import (
     ForeignDatabaseError,
     InvalidRecordsUrlError,
+    MissingDriverError,
     RecordsUnavailableError,
 )
 from app.experiments.store.migrating import migrate
@@ -46,6 +47,19 @@ Source: PostgreSQL documentation, libpq, parameter key words.
 def sqlite_url(records_dir: Path) -> str:
     """Return the URL of the SQLite file that is used unless a URL is set."""
     return URL.create("sqlite", database=str(records_dir / "records.sqlite")).render_as_string()
+
+
+def check_url(url: str) -> None:
+    """Check that a database can be used, without connecting.
+
+    Raises:
+        InvalidRecordsUrlError: If the URL is of none that is supported.
+        MissingDriverError: If what speaks to it is not installed.
+    """
+    try:
+        _parse(url).get_dialect().import_dbapi()
+    except ModuleNotFoundError as exc:
+        raise MissingDriverError(exc.name) from exc
 
 
 class Database:

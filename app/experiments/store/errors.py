@@ -30,6 +30,13 @@ class InvalidRecordsUrlError(RecordsError):
         )
 
 
+class MissingDriverError(RecordsError):
+    """The package that speaks to the database is not installed."""
+
+    def __str__(self) -> str:
+        return f"{self.args[0]} is not installed; the extra 'postgresql' of the project has it"
+
+
 class RecordsUnavailableError(RecordsError):
     """The database, or the folder of the journals, cannot be used at the moment."""
 

@@ -8,7 +8,10 @@ import numpy as np
 
 from app.experiments.definition import Arm, Experiment, Mode, StopRule
 from app.experiments.evidence import Cell, Event, Evidence, Sample
+from app.experiments.report import Report, make_report
+from app.experiments.statistics.drift import References
 
+NO_REFERENCES: References = {"control": None, "treatment": None}
 LABELS = ("driving", "drinking", "phoning")
 
 
@@ -106,3 +109,8 @@ def make_many_cells(
         )
         for row, count in zip(rows.T.tolist(), counts, strict=True)
     ]
+
+
+def report_on(evidence: Evidence, references: References = NO_REFERENCES) -> Report:
+    """Return the report of evidence on models whose cards have no reference."""
+    return make_report(evidence, references)

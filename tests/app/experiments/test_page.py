@@ -7,7 +7,7 @@ import pytest
 
 from app.experiments.definition import Mode
 from app.experiments.page import render_page
-from app.experiments.report import Report, make_report
+from app.experiments.report import Report
 from app.experiments.summary import render_summary
 from tests.app.experiments.examples import (
     LABELS,
@@ -16,6 +16,7 @@ from tests.app.experiments.examples import (
     make_experiment,
     make_many_cells,
     make_sample,
+    report_on,
 )
 
 HOSTILE = "<script>alert(1)</script> $\\frac$ & \"'"
@@ -44,7 +45,7 @@ def read_tags(page: str) -> Tags:
 
 @pytest.fixture(scope="module")
 def report() -> Report:
-    return make_report(make_evidence(make_many_cells(3000, LABELS), num_rows=300))
+    return report_on(make_evidence(make_many_cells(3000, LABELS), num_rows=300))
 
 
 def test_page_has_the_verdict_and_every_picture(report: Report) -> None:
@@ -78,7 +79,7 @@ def test_labels_and_reasons_are_escaped() -> None:
     evidence = make_evidence(cells, labels=labels)
     events = (replace(evidence.events[0], reason=HOSTILE),)
 
-    page = render_page(make_report(replace(evidence, events=events)))
+    page = render_page(report_on(replace(evidence, events=events)))
 
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt; $\\frac$ &amp;" in page
@@ -87,7 +88,7 @@ def test_labels_and_reasons_are_escaped() -> None:
 @pytest.mark.parametrize("mode", ["paired", "split", "shadow"])
 def test_experiment_without_observations_has_a_page_and_a_summary(mode: Mode) -> None:
     evidence = make_evidence([], experiment=make_experiment(mode), num_rows=0)
-    report = make_report(replace(evidence, sample=make_sample(0), largest_difference=None))
+    report = report_on(replace(evidence, sample=make_sample(0), largest_difference=None))
 
     assert "not enough yet" in render_page(report)
     assert render_summary(report).startswith("int8-in-production: not enough yet\n")
@@ -99,7 +100,7 @@ def test_activity_that_only_one_arm_met_is_drawn() -> None:
         make_cell(40, None, "drinking", true_label="drinking"),
     ]
 
-    page = render_page(make_report(make_evidence(cells, experiment=make_experiment("split"))))
+    page = render_page(report_on(make_evidence(cells, experiment=make_experiment("split"))))
 
     assert "Share of each activity" in page
 
@@ -123,8 +124,6 @@ def test_summary_says_how_many_shadows_were_shed() -> None:
         make_cell(100, "driving", None, treatment_code="shed"),
     ]
 
-    summary = render_summary(
-        make_report(make_evidence(cells, experiment=make_experiment("shadow")))
-    )
+    summary = render_summary(report_on(make_evidence(cells, experiment=make_experiment("shadow"))))
 
     assert re.search(r"treatment shed +100; 90.0 % ran", summary)

@@ -5,13 +5,14 @@ import pytest
 
 from app.experiments.definition import Mode
 from app.experiments.evidence import Evidence
-from app.experiments.report import Report, make_report
+from app.experiments.report import Report
 from tests.app.experiments.examples import (
     make_cell,
     make_evidence,
     make_experiment,
     make_many_cells,
     make_sample,
+    report_on,
 )
 
 CELLS = [
@@ -24,7 +25,7 @@ CELLS = [
 
 
 def test_report_counts_what_became_of_each_arm() -> None:
-    report = make_report(make_evidence(CELLS, experiment=make_experiment("shadow")))
+    report = report_on(make_evidence(CELLS, experiment=make_experiment("shadow")))
 
     assert (report.num_observations, report.num_pairs) == (1100, 1000)
     assert (report.treatment.num_answered, report.treatment.num_failed) == (1000, 4)
@@ -36,14 +37,14 @@ def test_report_counts_what_became_of_each_arm() -> None:
 
 
 def test_shed_shadows_do_not_hide_failures_in_the_difference() -> None:
-    report = make_report(make_evidence(CELLS, experiment=make_experiment("shadow")))
+    report = report_on(make_evidence(CELLS, experiment=make_experiment("shadow")))
 
     assert report.error_difference is not None
     assert report.error_difference.value == pytest.approx(4 / 1004)
 
 
 def test_report_tells_agreement_and_flips_with_the_largest_first() -> None:
-    agreement = make_report(make_evidence(CELLS)).agreement
+    agreement = report_on(make_evidence(CELLS)).agreement
 
     assert agreement is not None
     assert agreement.rate.value == 0.95
@@ -55,7 +56,7 @@ def test_report_tells_agreement_and_flips_with_the_largest_first() -> None:
 
 
 def test_report_repeats_what_happened() -> None:
-    report = make_report(make_evidence(CELLS))
+    report = report_on(make_evidence(CELLS))
 
     assert report.first_time is not None
     assert report.first_time.isoformat() == "2025-10-09T08:53:20+00:00"
@@ -64,7 +65,7 @@ def test_report_repeats_what_happened() -> None:
 
 @pytest.mark.parametrize("mode", ["paired", "split", "shadow"])
 def test_experiment_without_observations_has_a_report(mode: Mode) -> None:
-    report = make_report(
+    report = report_on(
         Evidence(
             experiment=make_experiment(mode),
             state="running",
@@ -88,14 +89,14 @@ def test_report_of_split_requests_has_no_agreement() -> None:
         experiment=make_experiment("split"),
     )
 
-    report = make_report(evidence)
+    report = report_on(evidence)
 
     assert report.agreement is None
     assert report.inference.ratio is not None
 
 
 def test_report_is_json_and_back() -> None:
-    report = make_report(make_evidence(make_many_cells(2000, ("driving", "drinking", "phoning"))))
+    report = report_on(make_evidence(make_many_cells(2000, ("driving", "drinking", "phoning"))))
 
     text = report.model_dump_json()
 
@@ -105,7 +106,7 @@ def test_report_is_json_and_back() -> None:
 
 
 def test_equal_evidence_gives_an_equal_report() -> None:
-    assert make_report(make_evidence(CELLS)) == make_report(make_evidence(CELLS))
+    assert report_on(make_evidence(CELLS)) == report_on(make_evidence(CELLS))
 
 
 def test_report_of_a_million_observations_takes_less_than_a_second() -> None:
@@ -113,7 +114,7 @@ def test_report_of_a_million_observations_takes_less_than_a_second() -> None:
     evidence = make_evidence(make_many_cells(1_000_000, labels), labels=labels, num_rows=20_000)
 
     start_s = time.process_time()
-    report = make_report(evidence)
+    report = report_on(evidence)
     processor_s = time.process_time() - start_s
 
     assert report.num_pairs == 1_000_000

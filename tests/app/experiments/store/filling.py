@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from app.experiments.store.database import Database
 from app.experiments.store.queries import read_evidence
 from app.experiments.store.tables import observations
-from tests.app.experiments.store.making import LABELS
+from tests.app.experiments.making import LABELS
 
 FILL = """
 INSERT INTO observations (

@@ -1,26 +1,17 @@
 """Makes small experiments, observations of them, and recorders."""
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from app.experiments.definition import Arm, Experiment
-from app.experiments.observation import Observation, Outcome
+from app.experiments.observation import Observation
 from app.experiments.store.database import Database
 from app.experiments.store.experiments import StoredExperiment, create_experiment
 from app.experiments.store.recorder import Recorder
+from tests.app.experiments.making import LABELS, make_experiment
 
-LABELS = ("eating", "reading", "sleeping")
 TIMEOUT_S = 30
-
-
-def make_experiment(name: str = "trial", **changes: Any) -> Experiment:
-    arms = {"control": Arm(model="tiny-fp32@1"), "treatment": Arm(model="tiny-int8@1")}
-    return Experiment(name=name, **{**arms, "mode": "paired", **changes})
 
 
 def add_experiment(
@@ -28,35 +19,6 @@ def add_experiment(
 ) -> StoredExperiment:
     experiment = make_experiment(name, **changes)
     return create_experiment(database, experiment, labels=labels, by="api", reason="to know")
-
-
-def make_outcome(label: str | None = "eating", **changes: Any) -> Outcome:
-    """Return what an arm answered; its most probable activity is sure to one in many digits."""
-    probs_K = np.full(len(LABELS), 0.1, np.float32)
-    probs_K[LABELS.index(label) if label in LABELS else 0] = 1 / 3
-    facts = {"label": label, "probs_K": probs_K, "inference_s": 0.002, "processor_s": 0.004}
-    return Outcome(**{**facts, **changes})
-
-
-def make_observation(**changes: Any) -> Observation:
-    facts: dict[str, Any] = {
-        "experiment": "trial",
-        "served": "control",
-        "time_s": time.time(),
-        "request_id": "request-1",
-        "subject": "5f2b",
-        "control": make_outcome(),
-        "treatment": make_outcome(),
-        "max_difference": 0.1,
-        "mean_difference": 0.01,
-        "upload_s": 0.001,
-        "queue_s": 0.0,
-        "decode_s": 0.03,
-        "total_s": 0.04,
-        "brightness": 0.4,
-        "motion": 0.01,
-    }
-    return Observation(**{**facts, **changes})
 
 
 class Losses(list[tuple[str, int]]):

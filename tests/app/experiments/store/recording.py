@@ -4,7 +4,8 @@ import sys
 from pathlib import Path
 
 from app.experiments.store.database import Database
-from tests.app.experiments.store.making import make_observation, run_recorder
+from tests.app.experiments.making import make_observation
+from tests.app.experiments.store.making import run_recorder
 
 
 def main(folder: str, url: str, num: str) -> None:

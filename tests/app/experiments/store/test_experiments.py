@@ -21,7 +21,8 @@ from app.experiments.store.experiments import (
     read_experiment,
 )
 from app.experiments.store.trail import append_event, read_events, read_latest_moves
-from tests.app.experiments.store.making import LABELS, add_experiment, make_experiment
+from tests.app.experiments.making import LABELS, make_experiment
+from tests.app.experiments.store.making import add_experiment
 
 
 def change(database: Database, state: State, *, by: str = "api") -> bool:

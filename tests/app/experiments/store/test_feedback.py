@@ -8,8 +8,9 @@ from app.experiments.store.errors import InvalidFeedbackError
 from app.experiments.store.feedback import store_feedback
 from app.experiments.store.queries import read_cells
 from app.experiments.store.tables import observations
+from tests.app.experiments.making import LABELS, make_observation
 from tests.app.experiments.store.filling import fill
-from tests.app.experiments.store.making import LABELS, add_experiment, keep, make_observation
+from tests.app.experiments.store.making import add_experiment, keep
 
 
 def read_truths(database: Database, name: str = "trial") -> dict[str | None, int]:

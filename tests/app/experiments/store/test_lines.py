@@ -6,7 +6,7 @@ import pytest
 
 from app.experiments.observation import Observation
 from app.experiments.store.lines import decode_line, encode_line
-from tests.app.experiments.store.making import make_observation, make_outcome
+from tests.app.experiments.making import make_observation, make_outcome
 
 
 def assert_same(found: Observation, expected: Observation) -> None:

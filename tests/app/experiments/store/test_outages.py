@@ -10,14 +10,8 @@ import pytest
 from app.experiments.store.database import Database, sqlite_url
 from app.experiments.store.errors import RecordsUnavailableError
 from app.experiments.store.queries import read_evidence
-from tests.app.experiments.store.making import (
-    TIMEOUT_S,
-    Losses,
-    add_experiment,
-    keep,
-    make_observation,
-    run_recorder,
-)
+from tests.app.experiments.making import make_observation
+from tests.app.experiments.store.making import TIMEOUT_S, Losses, add_experiment, keep, run_recorder
 from tests.app.running import wait_for
 from tests.conftest import REPOSITORY_ROOT
 from tests.postgresql import Cluster, needs_postgresql
@@ -28,7 +22,8 @@ import resource, sys
 from pathlib import Path
 from app.experiments.store.database import Database
 from app.logs import configure_logging
-from tests.app.experiments.store.making import Losses, make_observation, run_recorder
+from tests.app.experiments.making import make_observation
+from tests.app.experiments.store.making import Losses, run_recorder
 configure_logging("error")
 folder = Path(sys.argv[1])
 (folder / "file").touch()

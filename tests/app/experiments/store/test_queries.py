@@ -11,15 +11,9 @@ from app.experiments.store.experiments import change_state
 from app.experiments.store.feedback import store_feedback
 from app.experiments.store.queries import read_cells, read_evidence, read_observations
 from app.experiments.store.trail import append_event
+from tests.app.experiments.making import LABELS, make_experiment, make_observation, make_outcome
 from tests.app.experiments.store.filling import explain_evidence, fill, vacuum
-from tests.app.experiments.store.making import (
-    LABELS,
-    add_experiment,
-    keep,
-    make_experiment,
-    make_observation,
-    make_outcome,
-)
+from tests.app.experiments.store.making import add_experiment, keep
 from tests.app.experiments.store.test_experiments import make_move
 
 

@@ -8,15 +8,8 @@ from app.experiments.store.errors import RecordsUnavailableError
 from app.experiments.store.lines import encode_line
 from app.experiments.store.queries import read_evidence, read_observations
 from app.experiments.store.recorder import Recorder
-from tests.app.experiments.store.making import (
-    TIMEOUT_S,
-    Losses,
-    add_experiment,
-    keep,
-    make_observation,
-    make_outcome,
-    run_recorder,
-)
+from tests.app.experiments.making import make_observation, make_outcome
+from tests.app.experiments.store.making import TIMEOUT_S, Losses, add_experiment, keep, run_recorder
 from tests.app.experiments.store.test_lines import assert_same
 
 

@@ -9,14 +9,9 @@ from app.experiments.store.database import Database, sqlite_url
 from app.experiments.store.queries import read_evidence
 from app.experiments.store.retention import DAY_S, delete_old
 from app.experiments.store.tables import observations, probabilities
+from tests.app.experiments.making import make_observation
 from tests.app.experiments.store.filling import fill
-from tests.app.experiments.store.making import (
-    TIMEOUT_S,
-    add_experiment,
-    keep,
-    make_observation,
-    run_recorder,
-)
+from tests.app.experiments.store.making import TIMEOUT_S, add_experiment, keep, run_recorder
 
 
 def read_times(database: Database) -> list[float]:

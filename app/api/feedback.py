@@ -1,0 +1,103 @@
+"""Feedback: what drivers really did, said later."""
+
+import csv
+import io
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import TypeAdapter, ValidationError
+
+from app.api.dependencies import ServiceDep
+from app.api.documents import describe_body, problem_responses
+from app.errors import (
+    INVALID_REQUEST,
+    PROBLEMS,
+    EmptyUploadError,
+    InvalidUploadError,
+    NoRecordsError,
+    UploadTooLargeError,
+)
+from app.experiments.store.errors import InvalidFeedbackError
+from app.schemas import FeedbackAnswer, FeedbackItem
+from app.uploads import read_body
+from models.errors import UnsupportedMediaError
+
+router = APIRouter(prefix="/v1/feedback", tags=["experiments"])
+ITEMS: TypeAdapter[list[FeedbackItem]] = TypeAdapter(list[FeedbackItem])
+COLUMNS = ["request_id", "label"]
+CSV_TYPE = "text/csv"
+JSON_TYPE = "application/json"
+ITEM_SCHEMA: dict[str, Any] = FeedbackItem.model_json_schema()
+BODIES = {
+    JSON_TYPE: {"schema": {"oneOf": [ITEM_SCHEMA, {"type": "array", "items": ITEM_SCHEMA}]}},
+    CSV_TYPE: {
+        "schema": {"type": "string", "description": f"With a first line {','.join(COLUMNS)}."}
+    },
+}
+
+
+@router.post(
+    "",
+    responses=problem_responses(
+        INVALID_REQUEST,
+        *(
+            PROBLEMS[error]
+            for error in (
+                UploadTooLargeError,
+                EmptyUploadError,
+                InvalidUploadError,
+                UnsupportedMediaError,
+                InvalidFeedbackError,
+                NoRecordsError,
+            )
+        ),
+    ),
+    openapi_extra=describe_body(BODIES),
+)
+async def give_feedback(request: Request, service: ServiceDep) -> FeedbackAnswer:
+    """Say what the drivers of earlier requests really did: all of it is kept, or nothing.
+
+    The latest word on a request counts.
+    """
+    body = await read_body(request, max_bytes=service.settings.max_upload_bytes)
+    items = _parse(body, content_type=request.headers.get("content-type", ""))
+    return FeedbackAnswer(num_labeled=await service.experiments.desk.label(items))
+
+
+def _parse(body: bytes, *, content_type: str) -> list[FeedbackItem]:
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind not in BODIES:
+        accepted = ", ".join(BODIES)
+        raise UnsupportedMediaError(f"content type is {content_type!r}, accepted are {accepted}")
+    try:
+        items = _parse_json(body) if kind == JSON_TYPE else _parse_csv(body)
+    except ValidationError as exc:
+        raise InvalidUploadError(_word(exc)) from exc
+    if not items:
+        raise EmptyUploadError("the body has no feedback")
+    return items
+
+
+def _parse_json(body: bytes) -> list[FeedbackItem]:
+    if body.lstrip().startswith(b"{"):
+        return [FeedbackItem.model_validate_json(body)]
+    return ITEMS.validate_json(body)
+
+
+def _parse_csv(body: bytes) -> list[FeedbackItem]:
+    try:
+        rows = csv.DictReader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
+        if rows.fieldnames != COLUMNS:
+            raise InvalidUploadError(
+                f"the first line is {rows.fieldnames}, must be {','.join(COLUMNS)}"
+            )
+        return ITEMS.validate_python(list(rows))
+    except (csv.Error, UnicodeDecodeError) as exc:
+        raise InvalidUploadError(f"the body is not CSV in UTF-8: {exc}") from exc
+
+
+def _word(error: ValidationError) -> str:
+    """Return the first faults, with the number of the item that each is in."""
+    faults = error.errors(include_url=False, include_input=False)
+    worded = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults[:10]]
+    return "; ".join([*worded, *([f"and {len(faults) - 10} more"] if len(faults) > 10 else [])])
