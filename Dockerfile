@@ -29,11 +29,13 @@ RUN chmod -R a+rX . && /venv/bin/python -m compileall -q app models
 FROM docker.io/library/python:3.11-slim-bookworm
 COPY --from=build /venv /venv
 COPY --from=build /srv/driver-activity /srv/driver-activity
+RUN install --directory --owner 10001 --group 10001 /records
 ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     DRIVER_ACTIVITY_HOST=0.0.0.0 \
-    DRIVER_ACTIVITY_PORT=8000
+    DRIVER_ACTIVITY_PORT=8000 \
+    DRIVER_ACTIVITY_RECORDS_DIR=/records
 WORKDIR /srv/driver-activity
 USER 10001:10001
 EXPOSE 8000
