@@ -7,13 +7,7 @@ import pytest
 
 from app.experiments.store.database import Database, sqlite_url
 from tests.app.experiments.store.making import Losses
-from tests.postgresql import Cluster, needs_postgresql, run_postgresql
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
-    with run_postgresql() as cluster:
-        yield cluster
+from tests.postgresql import Cluster, needs_postgresql
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=needs_postgresql)])

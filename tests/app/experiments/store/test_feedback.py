@@ -9,7 +9,7 @@ from app.experiments.store.feedback import store_feedback
 from app.experiments.store.queries import read_cells
 from app.experiments.store.tables import observations
 from tests.app.experiments.making import LABELS, make_observation
-from tests.app.experiments.store.filling import fill
+from tests.app.experiments.store.filling import fill_small
 from tests.app.experiments.store.making import add_experiment, keep
 
 
@@ -105,7 +105,7 @@ def test_time_of_the_feedback_is_kept(database: Database) -> None:
 
 def test_feedback_of_many_requests_is_stored_at_once(database: Database) -> None:
     add_experiment(database)
-    fill(database, num=5000)
+    fill_small(database, num=5000)
 
     num = store_feedback(database, [(f"request-{index}", "reading") for index in range(4000)])
 

@@ -12,7 +12,7 @@ from app.experiments.store.feedback import store_feedback
 from app.experiments.store.queries import read_cells, read_evidence, read_observations
 from app.experiments.store.trail import append_event
 from tests.app.experiments.making import LABELS, make_experiment, make_observation, make_outcome
-from tests.app.experiments.store.filling import explain_evidence, fill, vacuum
+from tests.app.experiments.store.filling import explain_evidence, fill_small, vacuum
 from tests.app.experiments.store.making import add_experiment, keep
 from tests.app.experiments.store.test_experiments import make_move
 
@@ -109,7 +109,7 @@ def test_request_that_nobody_observed_has_no_observations(database: Database) ->
 
 def test_small_sample_is_a_random_part_and_the_same_each_time(database: Database) -> None:
     add_experiment(database)
-    fill(database, num=2000)
+    fill_small(database, num=2000)
 
     sample = read_evidence(database, "trial", sample_size=500).sample
     again = read_evidence(database, "trial", sample_size=500).sample
@@ -123,7 +123,7 @@ def test_small_sample_is_a_random_part_and_the_same_each_time(database: Database
 def test_everything_about_observations_is_found_by_an_index(tmp_path: Path) -> None:
     with closing(Database(sqlite_url(tmp_path))) as database:
         add_experiment(database)
-        fill(database, num=1000)
+        fill_small(database, num=1000)
 
         plan = explain_evidence(database)
 
@@ -140,7 +140,7 @@ def test_evidence_of_a_million_observations_is_found_by_indexes(
     database: Database, url: str
 ) -> None:
     add_experiment(database)
-    fill(database, num=1_000_000)
+    fill_small(database, num=1_000_000)
     if database.dialect == "postgresql":
         vacuum(url)
 

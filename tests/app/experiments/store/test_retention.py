@@ -10,7 +10,7 @@ from app.experiments.store.queries import read_evidence
 from app.experiments.store.retention import DAY_S, delete_old
 from app.experiments.store.tables import observations, probabilities
 from tests.app.experiments.making import make_observation
-from tests.app.experiments.store.filling import fill
+from tests.app.experiments.store.filling import fill_small
 from tests.app.experiments.store.making import TIMEOUT_S, add_experiment, keep, run_recorder
 
 
@@ -71,7 +71,7 @@ def test_nothing_is_deleted_within_the_limits(database: Database, tmp_path: Path
 
 def test_more_than_one_transaction_holds_are_deleted(database: Database) -> None:
     add_experiment(database)
-    fill(database, num=3000)
+    fill_small(database, num=3000)
 
     assert delete_old(database, max_records=100) == 2900
 
@@ -80,7 +80,7 @@ def test_more_than_one_transaction_holds_are_deleted(database: Database) -> None
 
 def test_records_are_written_while_old_ones_are_deleted(database: Database, tmp_path: Path) -> None:
     add_experiment(database)
-    fill(database, num=5000)
+    fill_small(database, num=5000)
     deleting = threading.Thread(target=delete_old, args=(database,), kwargs={"max_age_days": 1})
 
     with run_recorder(tmp_path, database) as recorder:
@@ -97,7 +97,7 @@ def test_space_in_a_sqlite_file_is_given_back(tmp_path: Path) -> None:
     path = tmp_path / "records.sqlite"
     with closing(Database(sqlite_url(tmp_path))) as database:
         add_experiment(database)
-        fill(database, num=20_000)
+        fill_small(database, num=20_000)
     full_bytes = path.stat().st_size
     with closing(Database(sqlite_url(tmp_path))) as database:
         delete_old(database, max_records=1000)
