@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH_VENV := .venv-bench
 MLSERVER_VENV := .venv-bench-mlserver
-CASES ?= network decoding service growth distillation
+CASES ?= network decoding service growth experiments distillation
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: setup serve test servers train bench soak container

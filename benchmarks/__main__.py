@@ -14,6 +14,7 @@ from typing import Any
 
 from benchmarks.decoding import measure_decoding, plot_decoding, render_decoding
 from benchmarks.distillation import measure_distillation, plot_distillation, render_distillation
+from benchmarks.experiments import measure_experiments, plot_experiments, render_experiments
 from benchmarks.growth import measure_growth, plot_growth, render_growth
 from benchmarks.media import write_clips
 from benchmarks.network import measure_networks, plot_networks, render_networks
@@ -62,6 +63,11 @@ CASES = {
         ),
         render=render_growth,
         plot=plot_growth,
+    ),
+    "experiments": Case(
+        measure=lambda folder: measure_experiments(make_payloads(folder), folder=folder),
+        render=render_experiments,
+        plot=plot_experiments,
     ),
     "distillation": Case(
         measure=lambda _: measure_distillation(),

@@ -152,7 +152,12 @@ def free_port() -> int:
 
 def _start(command: ServerCommand, port: int, log: Path) -> subprocess.Popen[bytes]:
     arguments = [argument.format(port=port) for argument in command.command]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), **command.environment}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "DRIVER_ACTIVITY_RECORDS_DIR": str(log.parent / "records"),
+        **command.environment,
+    }
     with log.open("wb") as output:
         return subprocess.Popen(
             arguments, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT
