@@ -64,11 +64,15 @@ class InferencePool:
         """How many calls wait for a thread."""
         return self._gate.num_waiting
 
-    def measure(self, function: Callable[[], T]) -> tuple[T, float | None]:
-        """Return what a function returns, called in one of the threads, and what it took.
+    def measure(self, function: Callable[[], T], *, is_inside: bool) -> tuple[T, float | None]:
+        """Return what a function returns that is called here, and what it took.
 
         The engines compute in threads of their own, so only the process as a whole can be
         measured: the event loop's share is in it, and nothing is known while others infer, too.
+
+        Args:
+            function: What to call.
+            is_inside: Whether this is called in one of the pool's threads.
 
         Returns:
             The result, and the processor seconds; None if the call was not alone.
@@ -76,7 +80,7 @@ class InferencePool:
         num_started, started_s = self._num_started, time.process_time()
         result = function()
         processor_s = time.process_time() - started_s
-        is_alone = self._gate.num_inside == 1 and self._num_started == num_started
+        is_alone = self._gate.num_inside == is_inside and self._num_started == num_started
         return result, processor_s if is_alone else None
 
     async def run(self, function: Callable[[], T], *, on_start: Callable[[], None]) -> T:

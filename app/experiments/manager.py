@@ -63,7 +63,7 @@ class ExperimentManager:
             on_lost=metrics.count_lost,
         )
         reporter = Reporter(settings.records_url, model_dir=settings.model_dir)
-        self._shadows = ShadowQueue(lanes, inference)
+        self._shadows = ShadowQueue(lanes)
         self._live = LiveExperiments(
             shadows=self._shadows,
             pool=inference,

@@ -4,11 +4,11 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from app.experiments.trial import Trial
-from app.gates import Gate, QueueFullError
-from app.inference import InferencePool
+from app.gates import Gate
 
 LOOK_EVERY_S = 0.005
 MAX_WAIT_S = 5.0
@@ -48,12 +48,12 @@ class ShadowQueue:
 
     Args:
         lanes: The places of requests that compute.
-        pool: Where models compute.
     """
 
-    def __init__(self, lanes: Gate, pool: InferencePool) -> None:
+    def __init__(self, lanes: Gate) -> None:
         self._lanes = lanes
-        self._pool = pool
+        # A shadow may be slow, so it must not take the place of what clients wait for.
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="shadow")
         self._waiting: deque[Shadow] = deque()
         self._task: asyncio.Task[None] | None = None
 
@@ -73,6 +73,7 @@ class ShadowQueue:
             _shed(self._waiting.popleft())
         if self._task is not None:
             await self._task
+        self._executor.shutdown()
 
     async def _work(self) -> None:
         while self._waiting:
@@ -84,10 +85,8 @@ class ShadowQueue:
                 await asyncio.sleep(LOOK_EVERY_S)
 
     async def _run(self, shadow: Shadow) -> None:
-        try:
-            await self._pool.run(shadow.trial.ask_other, on_start=lambda: None)
-        except QueueFullError:
-            shadow.trial.shed()
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._executor, shadow.trial.ask_other)
         shadow.finish()
 
 

@@ -100,7 +100,8 @@ class Trial:
 
     def _ask_arm(self, arm: ArmName, video: VideoWindows, *, top_k: int) -> None:
         answer, processor_s = self.pool.measure(
-            lambda: classify(self.arms[arm], video, top_k=top_k)
+            lambda: classify(self.arms[arm], video, top_k=top_k),
+            is_inside=arm == self.served or self.is_paired,
         )
         self.answers[arm], self.processor_s[arm] = answer, processor_s
 

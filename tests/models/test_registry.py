@@ -1,12 +1,13 @@
 import json
 import shutil
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from models.card import CARD_FILE, WEIGHTS_FILE, hash_file
-from models.errors import ModelNotReadyError, UnknownModelError
+from models.errors import AliasTakenError, ModelNotReadyError, UnknownModelError
 from models.registry import ModelRegistry
 from models.runtimes import RuntimeName
 from tests.model_factory import write_model_folder
@@ -207,3 +208,65 @@ def test_registry_loads_on_either_runtime(root: Path, runtime_name: RuntimeName)
 
     assert registry.problems == {}
     assert registry.get("default").runtime.name == runtime_name
+
+
+def test_model_that_is_loaded_is_not_loaded_again(tiny_root: Path) -> None:
+    registry = load_registry(tiny_root)
+
+    assert registry.load_apart("default") is registry.get("tiny-fp32@2")
+
+
+def test_model_is_loaded_apart_on_another_engine_or_when_nobody_asked_for_it(
+    tiny_root: Path,
+) -> None:
+    registry = load_registry(tiny_root)
+
+    other_engine = registry.load_apart("tiny-fp32", runtime_name="torch")
+    other_model = registry.load_apart("other-fp32")
+
+    assert other_engine.runtime.name == "torch"
+    assert other_model.card.reference == "other-fp32@1"
+    with pytest.raises(ModelNotReadyError):
+        registry.get("other-fp32")
+
+
+def test_engine_that_is_not_installed_is_not_ready(
+    tiny_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = load_registry(tiny_root)
+    monkeypatch.setitem(sys.modules, "models.runtimes.torch", None)
+
+    with pytest.raises(ModelNotReadyError, match=r"models\.runtimes\.torch is not installed"):
+        registry.load_apart("tiny-fp32", runtime_name="torch")
+
+
+def test_moved_alias_leads_elsewhere_and_what_was_resolved_stays(tiny_root: Path) -> None:
+    registry = load_registry(tiny_root, ("tiny-fp32@1", "tiny-fp32@2"))
+    before = registry.get("default")
+
+    registry.move_alias("default", "tiny-fp32@1")
+    registry.move_alias("new", "tiny-fp32@2")
+
+    assert before.card.version == 2
+    assert registry.get("default").card.version == 1
+    assert registry.get("new") is before
+
+
+@pytest.mark.parametrize(
+    ("alias", "reference", "error"),
+    [
+        ("default", "nothing@1", UnknownModelError),
+        ("default", "other-fp32@1", ModelNotReadyError),
+        ("other-fp32", "tiny-fp32@2", AliasTakenError),
+    ],
+)
+def test_alias_that_cannot_move_stays(
+    alias: str, reference: str, error: type[Exception], tiny_root: Path
+) -> None:
+    registry = load_registry(tiny_root)
+    before = dict(registry.aliases)
+
+    with pytest.raises(error):
+        registry.move_alias(alias, reference)
+
+    assert registry.aliases == before

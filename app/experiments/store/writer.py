@@ -11,7 +11,7 @@ from app.experiments.store.inserting import LossReason, insert_lines
 from app.experiments.store.journal import Journal
 
 BATCH_LINES = 500
-GATHER_S = 0.1
+GATHER_S = 0.5
 """How long lines are gathered for one transaction."""
 
 FIRST_PAUSE_S = 0.1

@@ -15,7 +15,7 @@ from tests.app.running import make_settings, run_process, run_service, wait_for
 from tests.postgresql import Cluster, needs_postgresql
 
 EXPERIMENTS = "/v1/experiments"
-ARMS = {"control": {"model": "tiny-int8@1"}, "treatment": {"model": "tiny-fp32@1"}}
+ARMS: dict[str, Any] = {"control": {"model": "tiny-int8@1"}, "treatment": {"model": "tiny-fp32@1"}}
 
 
 def begin(client: httpx.Client) -> None:

@@ -9,7 +9,6 @@ from app.experiments import shadows
 from app.experiments.shadows import Shadow, ShadowQueue
 from app.experiments.trial import Trial
 from app.gates import Gate
-from app.inference import InferencePool
 from models.video.windows import VideoWindows
 
 
@@ -33,12 +32,10 @@ class StubVideo:
 
 
 async def run(work: Callable[[ShadowQueue, Gate], Any]) -> None:
-    pool = InferencePool(num_workers=1, max_waiting=0)
     lanes = Gate("decode", capacity=1, max_waiting=1)
-    queue = ShadowQueue(lanes, pool)
+    queue = ShadowQueue(lanes)
     await work(queue, lanes)
     await queue.close()
-    pool.close()
 
 
 def offer(queue: ShadowQueue, said: list[str], *, num_bytes: int = 1) -> None:
