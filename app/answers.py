@@ -161,11 +161,10 @@ async def _classify(
         labels = label_model(answer.classifier)
         record.note("inference", answer.prediction.inference_s, labels)
         record.note("postprocess", answer.postprocess_s, labels)
-        probs_K = answer.prediction.clip_probs_K
         service.drift.add(
             labels,
-            label=answer.classifier.card.labels[int(probs_K.argmax())],
-            confidence=float(probs_K.max()),
+            label=answer.label,
+            confidence=float(answer.prediction.clip_probs_K.max()),
             brightness=scene.brightness,
             motion=scene.motion,
         )

@@ -179,6 +179,9 @@ PROBLEMS: Mapping[type[DriverActivityError], ProblemKind] = {
 }
 """Every error that a client may cause or meet; any other is an internal error."""
 
+ABANDONED = PROBLEMS[ClientDisconnectedError]
+"""What a request was that was canceled before its answer began."""
+
 
 def install_error_handlers(app: FastAPI) -> None:
     """Make an application answer errors with problem documents."""

@@ -45,6 +45,11 @@ class Classified:
     windows: list[WindowAnswer]
     postprocess_s: float
 
+    @property
+    def label(self) -> str:
+        """Activity with the highest probability of the video as a whole."""
+        return self.classifier.card.labels[int(self.prediction.clip_probs_K.argmax())]
+
 
 class InferencePool:
     """A bounded number of threads behind a bounded queue.

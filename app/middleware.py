@@ -4,14 +4,12 @@ import structlog
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import INTERNAL_ERROR, PROBLEMS, ClientDisconnectedError, answer_problem
+from app.errors import ABANDONED, INTERNAL_ERROR, answer_problem
 from app.metrics import Metrics
 from app.records import STAGES, RequestRecord, choose_request_id
 
 REQUEST_ID_HEADER = "x-request-id"
 UNMATCHED = "unmatched"
-ABANDONED = PROBLEMS[ClientDisconnectedError]
-"""What a request was that was canceled before its answer began."""
 
 
 class RequestMiddleware:

@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from models.errors import CorruptFileError, InvalidCardError
+from models.faults import word_faults
 from models.reference import DriftReference
 from models.spec import ClipSpec
 
@@ -121,20 +122,12 @@ def read_card(folder: Path) -> ModelCard:
     except OSError as exc:
         raise InvalidCardError(f"{where} cannot be read: {exc.strerror}") from exc
     except ValidationError as exc:
-        raise InvalidCardError(f"{where}: {_describe(exc)}") from exc
+        raise InvalidCardError(f"{where}: {'; '.join(word_faults(exc, whole='card'))}") from exc
     if (card.name, str(card.version)) != (folder.parent.name, folder.name):
         raise InvalidCardError(
             f"card of {card.reference} lies in folder {folder.parent.name}/{folder.name}"
         )
     return card
-
-
-def _describe(error: ValidationError) -> str:
-    """Return every fault of a card on one line, without the values."""
-    return "; ".join(
-        f"{'.'.join(map(str, fault['loc'])) or 'card'}: {fault['msg']}"
-        for fault in error.errors(include_url=False, include_input=False)
-    )
 
 
 def write_card(folder: Path, card: ModelCard) -> None:

@@ -21,11 +21,13 @@ from app.experiments.store.errors import InvalidFeedbackError
 from app.schemas import FeedbackAnswer, FeedbackItem
 from app.uploads import read_body
 from models.errors import UnsupportedMediaError
+from models.faults import word_faults
 
 router = APIRouter(prefix="/v1/feedback", tags=["experiments"])
 ITEMS: TypeAdapter[list[FeedbackItem]] = TypeAdapter(list[FeedbackItem])
 COLUMNS = ["request_id", "label"]
 CSV_TYPE = "text/csv"
+MAX_FAULTS = 10
 JSON_TYPE = "application/json"
 ITEM_SCHEMA: dict[str, Any] = FeedbackItem.model_json_schema()
 BODIES = {
@@ -98,6 +100,6 @@ def _parse_csv(body: bytes) -> list[FeedbackItem]:
 
 def _word(error: ValidationError) -> str:
     """Return the first faults, with the number of the item that each is in."""
-    faults = error.errors(include_url=False, include_input=False)
-    worded = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults[:10]]
-    return "; ".join([*worded, *([f"and {len(faults) - 10} more"] if len(faults) > 10 else [])])
+    faults = word_faults(error, whole="body")
+    rest = [f"and {len(faults) - MAX_FAULTS} more"] if len(faults) > MAX_FAULTS else []
+    return "; ".join([*faults[:MAX_FAULTS], *rest])

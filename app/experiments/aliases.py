@@ -5,17 +5,21 @@ they say something new: so an alias that was moved stays moved over a restart, u
 changes the settings.
 """
 
-import time
 from collections.abc import Mapping
 
 import structlog
 
 from app.errors import UninvolvedAliasError
 from app.experiments.definition import Experiment
-from app.experiments.evidence import Event
 from app.experiments.metrics import ExperimentMetrics
 from app.experiments.store.database import Database
-from app.experiments.store.trail import ALIAS, append_event, read_events, read_latest_moves
+from app.experiments.store.trail import (
+    ALIAS,
+    append_event,
+    new_event,
+    read_events,
+    read_latest_moves,
+)
 from models.errors import ModelError
 from models.registry import ModelRegistry
 
@@ -59,18 +63,8 @@ class AliasKeeper:
 
     def note(self, alias: str, model: str, *, by: str, reason: str) -> None:
         """Add a move to the trail; blocks."""
-        append_event(
-            self._database,
-            Event(
-                time_s=time.time(),
-                subject=ALIAS,
-                name=alias,
-                action="moved",
-                detail=model,
-                by=by,
-                reason=reason,
-            ),
-        )
+        event = new_event(ALIAS, alias, action="moved", detail=model, by=by, reason=reason)
+        append_event(self._database, event)
         self._metrics.count_move(alias, by=by)
 
     def follow(self, moves: Mapping[str, str]) -> None:
@@ -79,6 +73,12 @@ class AliasKeeper:
             if self.find_model(alias) != model and self._refused.get(alias) != model:
                 self._move(alias, model)
         self.show()
+
+    @property
+    def models(self) -> dict[str, str]:
+        """`name@version` by alias, of all that lead to a model."""
+        found = {alias: self.find_model(alias) for alias in self._registry.aliases}
+        return {alias: model for alias, model in found.items() if model is not None}
 
     def find_model(self, alias: str) -> str | None:
         """Return `name@version` that an alias leads to; None if there is no such alias or model."""
@@ -99,7 +99,7 @@ class AliasKeeper:
         Raises:
             UninvolvedAliasError: If it is another model.
         """
-        arms = (experiment.control.model, experiment.treatment.model)
+        arms = [side.model for side in experiment.arms.values()]
         if model not in arms:
             raise UninvolvedAliasError(
                 f"alias {experiment.alias!r} leads to {model or 'nothing'}, "
@@ -108,10 +108,7 @@ class AliasKeeper:
 
     def show(self) -> None:
         """Show in the metrics where every alias leads."""
-        models = {alias: self.find_model(alias) for alias in self._registry.aliases}
-        self._metrics.show_aliases(
-            {alias: model for alias, model in models.items() if model is not None}
-        )
+        self._metrics.show_aliases(self.models)
 
     def _move(self, alias: str, model: str) -> None:
         try:

@@ -112,6 +112,11 @@ class Experiment(Part):
     stop: StopRule = StopRule()
     guard: Guard | None = None
 
+    @property
+    def arms(self) -> dict[ArmName, Arm]:
+        """Both sides, by name."""
+        return {"control": self.control, "treatment": self.treatment}
+
     @model_validator(mode="after")
     def _check_arms(self) -> Self:
         if self.control == self.treatment:

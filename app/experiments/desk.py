@@ -16,7 +16,7 @@ from app.experiments.definition import Experiment
 from app.experiments.events import answer_events
 from app.experiments.reporting import Form, Reporter
 from app.experiments.store.database import Database
-from app.experiments.store.errors import ForeignDatabaseError, RecordsUnavailableError
+from app.experiments.store.errors import UNAVAILABLE
 from app.experiments.store.experiments import (
     StoredExperiment,
     change_share,
@@ -206,6 +206,6 @@ class ExperimentDesk:
         """Tell clients that the database is out of reach, but not where it is."""
         try:
             yield
-        except (RecordsUnavailableError, ForeignDatabaseError) as exc:
+        except UNAVAILABLE as exc:
             self._log.warning("records_unavailable", reason=str(exc))
             raise NoRecordsError from exc

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.experiments.definition import Experiment
 from models.errors import DriverActivityError
+from models.faults import word_faults
 
 
 class InvalidExperimentsFileError(DriverActivityError):
@@ -35,8 +36,5 @@ def read_experiments(path: Path) -> list[Experiment]:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
         raise InvalidExperimentsFileError(f"{path.name} is not TOML: {exc}") from exc
     except ValidationError as exc:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
-            for fault in exc.errors(include_url=False, include_input=False)
-        )
+        faults = "; ".join(word_faults(exc, whole="file"))
         raise InvalidExperimentsFileError(f"{path.name}: {faults}") from exc

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from app.experiments.definition import Guard
-from app.experiments.observation import FAULTS, Observation, Outcome
+from app.experiments.observation import FAULTS, OK, Observation, Outcome
 
 LOOK_EVERY = 10
 
@@ -85,7 +85,7 @@ def _glimpse(observation: Observation) -> Glimpse:
 
 def _has_failed(outcome: Outcome | None) -> bool | None:
     """Say whether an arm failed by its own fault; None if it did not come to it."""
-    if outcome is None or (outcome.code != "ok" and outcome.code not in FAULTS):
+    if outcome is None or (outcome.code != OK and outcome.code not in FAULTS):
         return None
     return outcome.code in FAULTS
 

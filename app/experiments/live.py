@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from app.errors import INTERNAL_ERROR, PROBLEMS, ClientDisconnectedError, find_kind
+from app.errors import ABANDONED, INTERNAL_ERROR, find_kind
 from app.experiments.assignment import find_place, hash_subject
 from app.experiments.definition import ARMS, ArmName, Experiment
 from app.experiments.guard import GuardWindow
@@ -143,7 +143,7 @@ class LiveExperiments:
         try:
             yield
         except asyncio.CancelledError:
-            trial.fail(PROBLEMS[ClientDisconnectedError].code)
+            trial.fail(ABANDONED.code)
             raise
         except DriverActivityError as exc:
             trial.fail(find_kind(exc).code)

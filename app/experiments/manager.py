@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 
-import structlog
-
 from app.experiments.aliases import AliasKeeper
 from app.experiments.desk import ExperimentDesk
 from app.experiments.file import read_experiments
@@ -94,7 +92,6 @@ class ExperimentManager:
             sync=self._sync,
         )
         self._tasks: list[asyncio.Task[None]] = []
-        self._log = structlog.get_logger("driver_activity.experiments")
 
     async def start(self) -> None:
         """Run what is to run, now or as soon as the database answers; models are loaded.
@@ -109,7 +106,7 @@ class ExperimentManager:
             is_available=lambda: self._recorder.is_available,
         )
         self._sync.postpone(self._recorder.start)
-        self._sync.postpone(partial(self._aliases.claim, self._resolve_aliases()))
+        self._sync.postpone(partial(self._aliases.claim, self._aliases.models))
         for experiment in experiments:
             self._sync.postpone(partial(self._sync.begin, experiment))
         await self._sync.look()
@@ -159,7 +156,3 @@ class ExperimentManager:
     def _roll_back(self, live: LiveExperiment, breach: str) -> None:
         self._sync.roll_back(live, breach)
         self._tasks.append(asyncio.create_task(self._sync.look()))
-
-    def _resolve_aliases(self) -> dict[str, str]:
-        found = {alias: self._aliases.find_model(alias) for alias in self._registry.aliases}
-        return {alias: model for alias, model in found.items() if model is not None}

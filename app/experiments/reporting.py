@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pebble import ProcessPool
 
-from app.experiments.definition import ARMS, ArmName, Experiment
+from app.experiments.definition import ArmName, Experiment
 from app.experiments.store.database import Database
 from app.experiments.store.experiments import read_experiment
 from app.experiments.store.queries import read_cells, read_evidence
@@ -98,8 +98,7 @@ def judge_experiment(url: str, name: str) -> tuple["Decision", str]:
 def _read_references(
     model_dir: Path, experiment: Experiment
 ) -> dict[ArmName, DriftReference | None]:
-    models = {"control": experiment.control.model, "treatment": experiment.treatment.model}
-    return {arm: _read_reference(model_dir, models[arm]) for arm in ARMS}
+    return {arm: _read_reference(model_dir, side.model) for arm, side in experiment.arms.items()}
 
 
 def _read_reference(model_dir: Path, model: str) -> DriftReference | None:

@@ -18,11 +18,7 @@ from app.experiments.guard import GuardWindow
 from app.experiments.live import LiveExperiment, LiveExperiments
 from app.experiments.metrics import ExperimentMetrics
 from app.experiments.store.database import Database
-from app.experiments.store.errors import (
-    ExperimentExistsError,
-    ForeignDatabaseError,
-    RecordsUnavailableError,
-)
+from app.experiments.store.errors import UNAVAILABLE, ExperimentExistsError
 from app.experiments.store.experiments import (
     StoredExperiment,
     change_state,
@@ -37,7 +33,6 @@ from models.registry import ModelRegistry
 POLL_S = 2.0
 GUARD = "guard"
 FILE = "file"
-UNAVAILABLE = (RecordsUnavailableError, ForeignDatabaseError)
 
 
 class ExperimentSync:
@@ -175,12 +170,11 @@ class ExperimentSync:
         return arms
 
     def _load_arms(self, experiment: Experiment) -> Mapping[ArmName, ActivityClassifier]:
-        sides = {"control": experiment.control, "treatment": experiment.treatment}
-        for side in sides.values():
+        for side in experiment.arms.values():
             self._registry.get(side.model)
         return {
-            arm: self._registry.load_apart(sides[arm].model, runtime_name=sides[arm].runtime)
-            for arm in ARMS
+            arm: self._registry.load_apart(side.model, runtime_name=side.runtime)
+            for arm, side in experiment.arms.items()
         }
 
     def roll_back(self, live: LiveExperiment, breach: str) -> None:

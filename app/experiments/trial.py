@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 import structlog
 
 from app.comparison import Difference, compare
+from app.errors import INTERNAL_ERROR
 from app.experiments.definition import ARMS, ArmName, Mode
 from app.experiments.observation import OK, SHED, Observation, Outcome
 from app.inference import Classified, InferencePool, classify
 from app.records import RequestRecord
 from models.classifier import ActivityClassifier
 from models.video.windows import VideoWindows
-
-INTERNAL_ERROR = "internal_error"
 
 
 @dataclass(kw_only=True)
@@ -93,7 +92,7 @@ class Trial:
         try:
             self._ask_arm(self.other, self.video, top_k=top_k)
         except Exception:
-            self.failures[self.other] = INTERNAL_ERROR
+            self.failures[self.other] = INTERNAL_ERROR.code
             structlog.get_logger("driver_activity.experiments").exception(
                 "arm_failed", experiment=self.experiment, arm=self.other
             )
@@ -145,11 +144,10 @@ class Trial:
         answer = self.answers.get(arm)
         if answer is None:
             return Outcome(code=self.failures[arm]) if arm in self.failures else None
-        probs_K = answer.prediction.clip_probs_K
         return Outcome(
             code=self.failures.get(arm, OK),
-            label=answer.classifier.card.labels[int(probs_K.argmax())],
-            probs_K=probs_K,
+            label=answer.label,
+            probs_K=answer.prediction.clip_probs_K,
             inference_s=answer.prediction.inference_s,
             processor_s=self.processor_s[arm],
         )

@@ -1,7 +1,6 @@
 """Whether the answers of both arms still look like what their cards were measured on."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +8,8 @@ from pydantic import Field
 
 from app.drift import DriftFigure, Quantity, Reading, judge_drift
 from app.experiments.definition import ARMS, ArmName
-from app.experiments.evidence import Cell, Evidence
+from app.experiments.evidence import Evidence
+from app.experiments.statistics.tallies import count_labels
 from app.schemas import Answer
 from models.reference import DriftReference
 
@@ -55,21 +55,12 @@ def _measure_arm(evidence: Evidence, arm: ArmName, reference: DriftReference | N
     is_answered_N = np.isfinite(confidence_N)
     figures = judge_drift(
         reference,
-        _count_labels(evidence.cells, arm),
+        count_labels(evidence.cells, arm),
         confidence_N[is_answered_N],
         sample.brightness[is_answered_N],
         sample.motion[is_answered_N],
     )
     return ArmDrift(arm=arm, has_reference=True, figures=[_answer(figure) for figure in figures])
-
-
-def _count_labels(cells: Sequence[Cell], arm: ArmName) -> Counter[str]:
-    counts: Counter[str] = Counter()
-    for cell in cells:
-        label = cell.control_label if arm == "control" else cell.treatment_label
-        if label is not None:
-            counts[label] += cell.num
-    return counts
 
 
 def _answer(figure: DriftFigure) -> DriftAnswer:

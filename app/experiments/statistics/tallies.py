@@ -25,17 +25,31 @@ def agrees(cell: Cell) -> bool:
 
 def count_codes(cells: Iterable[Cell], arm: ArmName) -> Counter[str]:
     """Return how often an arm that was to run ended with each code."""
+    return _count((code_of(cell, arm), cell.num) for cell in cells)
+
+
+def count_labels(cells: Iterable[Cell], arm: ArmName) -> Counter[str]:
+    """Return how often an arm named each activity."""
+    return _count((label_of(cell, arm), cell.num) for cell in cells)
+
+
+def _count(items: Iterable[tuple[str | None, int]]) -> Counter[str]:
+    """Add numbers up by name; those without one are left out."""
     counts: Counter[str] = Counter()
-    for cell in cells:
-        code = code_of(cell, arm)
-        if code is not None:
-            counts[code] += cell.num
+    for name, num in items:
+        if name is not None:
+            counts[name] += num
     return counts
 
 
 def code_of(cell: Cell, arm: ArmName) -> str | None:
     """Return how an arm ended; None if it was not to run."""
     return cell.control_code if arm == "control" else cell.treatment_code
+
+
+def label_of(cell: Cell, arm: ArmName) -> str | None:
+    """Return the activity that an arm named; None if it gave no answer."""
+    return cell.control_label if arm == "control" else cell.treatment_label
 
 
 def has_failed(cell: Cell, arm: ArmName) -> bool | None:
@@ -48,5 +62,4 @@ def is_right(cell: Cell, arm: ArmName) -> bool | None:
     """Say whether an arm named the true activity; None if that is unknown or it gave no answer."""
     if cell.true_label is None or code_of(cell, arm) != OK:
         return None
-    label = cell.control_label if arm == "control" else cell.treatment_label
-    return label == cell.true_label
+    return label_of(cell, arm) == cell.true_label

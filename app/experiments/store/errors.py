@@ -137,3 +137,7 @@ class InvalidFeedbackError(RecordsError):
     def __str__(self) -> str:
         rest = self.num_faults - len(self.faults)
         return "; ".join((*self.faults, *([f"and {rest} more"] if rest else [])))
+
+
+UNAVAILABLE = (RecordsUnavailableError, ForeignDatabaseError)
+"""What is raised while there is no database of records to ask."""

@@ -18,7 +18,7 @@ from app.experiments.store.errors import (
     UnknownExperimentError,
 )
 from app.experiments.store.tables import experiments
-from app.experiments.store.trail import EXPERIMENT, insert_event
+from app.experiments.store.trail import EXPERIMENT, insert_event, new_event
 
 SALT_BYTES = 16
 CREATION_LOCK = 0x6472_6976_6572_0001
@@ -78,7 +78,9 @@ def create_experiment(
         "created_s": time.time(),
     }
     detail = f"{experiment.treatment.model} against {experiment.control.model}"
-    event = _event(experiment.name, action="created", detail=detail, by=by, reason=reason)
+    event = new_event(
+        EXPERIMENT, experiment.name, action="created", detail=detail, by=by, reason=reason
+    )
     with database.write() as connection:
         _serialize(connection)
         _check_free(connection, experiment)
@@ -137,7 +139,9 @@ def change_state(
         RecordsUnavailableError: If the database cannot be used at the moment.
     """
     values = {"state": state, **({"verdict": verdict, "why": reason} if state == "ended" else {})}
-    event = _event(name, action=ACTIONS[state], detail=verdict or "", by=by, reason=reason)
+    event = new_event(
+        EXPERIMENT, name, action=ACTIONS[state], detail=verdict or "", by=by, reason=reason
+    )
     with database.write() as connection:
         stored = select_experiment(connection, name, is_locked=True)
         if stored.state == state:
@@ -156,7 +160,7 @@ def change_share(database: Database, name: str, *, share: float, by: str, reason
         ValueError: If the share is not a ratio.
         RecordsUnavailableError: If the database cannot be used at the moment.
     """
-    event = _event(name, action="share", detail=f"{share:g}", by=by, reason=reason)
+    event = new_event(EXPERIMENT, name, action="share", detail=f"{share:g}", by=by, reason=reason)
     with database.write() as connection:
         stored = select_experiment(connection, name, is_locked=True)
         _check_alive(stored)
@@ -216,18 +220,6 @@ def _update(
     is_it = experiments.c.id == stored.experiment_id
     connection.execute(experiments.update().where(is_it).values(values))
     insert_event(connection, event)
-
-
-def _event(name: str, *, action: str, detail: str, by: str, reason: str) -> Event:
-    return Event(
-        time_s=time.time(),
-        subject=EXPERIMENT,
-        name=name,
-        action=action,
-        detail=detail,
-        by=by,
-        reason=reason,
-    )
 
 
 def _to_stored(row: Row[Any]) -> StoredExperiment:

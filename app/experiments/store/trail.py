@@ -1,5 +1,6 @@
 """The audit trail: who changed which experiment or alias, when and why."""
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,19 @@ from app.experiments.store.tables import events
 
 ALIAS = "alias"
 EXPERIMENT = "experiment"
+
+
+def new_event(subject: str, name: str, *, action: str, detail: str, by: str, reason: str) -> Event:
+    """Return an event that happens now."""
+    return Event(
+        time_s=time.time(),
+        subject=subject,
+        name=name,
+        action=action,
+        detail=detail,
+        by=by,
+        reason=reason,
+    )
 
 
 def append_event(database: Database, event: Event) -> None:
