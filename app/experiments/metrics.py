@@ -39,7 +39,7 @@ class ExperimentMetrics:
             ("experiment",),
             buckets=DIFFERENCES,
         )
-        self._running = make.gauge(
+        self._running = make.presence(
             "experiment_running",
             "Experiments that run in this process, always 1.",
             ("experiment", "alias", "mode", "control", "treatment"),
@@ -47,7 +47,9 @@ class ExperimentMetrics:
         self._breaches = make.counter(
             "experiment_guard_breaches", "Experiments ended by their guard.", ("experiment",)
         )
-        self._alias = make.gauge("alias_info", "Where aliases lead, always 1.", ("alias", "model"))
+        self._alias = make.presence(
+            "alias_info", "Where aliases lead, always 1.", ("alias", "model")
+        )
         self._moves = make.counter("alias_moves", "Aliases moved, by whom.", ("alias", "by"))
         self._lost = make.counter(
             "experiment_records_lost", "Records that could not be kept, by why.", ("reason",)
@@ -87,16 +89,12 @@ class ExperimentMetrics:
 
     def show_running(self, experiments: Mapping[str, Experiment]) -> None:
         """Show which experiments run in this process, by alias."""
-        self._running.clear()
-        for alias, experiment in experiments.items():
+        for experiment in experiments.values():
             self._start_at_zero(experiment.name)
-            self._running.labels(
-                experiment.name,
-                alias,
-                experiment.mode,
-                experiment.control.model,
-                experiment.treatment.model,
-            ).set(1)
+        self._running.show(
+            (one.name, alias, one.mode, one.control.model, one.treatment.model)
+            for alias, one in experiments.items()
+        )
 
     def _start_at_zero(self, experiment: str) -> None:
         """Make what has not happened yet visible, so that its rate is 0 and not absent."""
@@ -110,9 +108,7 @@ class ExperimentMetrics:
 
     def show_aliases(self, aliases: Mapping[str, str]) -> None:
         """Show where aliases lead, as `name@version`."""
-        self._alias.clear()
-        for alias, model in aliases.items():
-            self._alias.labels(alias, model).set(1)
+        self._alias.show(aliases.items())
 
     def count_move(self, alias: str, *, by: str) -> None:
         """Count an alias that was moved."""

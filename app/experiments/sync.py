@@ -101,6 +101,8 @@ class ExperimentSync:
         async with self._lock:
             try:
                 stored, moves = await asyncio.to_thread(self._read)
+                while self._todo:  # a guard has acted here since, and what was read is out of date
+                    stored, moves = await asyncio.to_thread(self._read)
             except UNAVAILABLE as exc:
                 self._complain(exc)
                 return
@@ -130,19 +132,16 @@ class ExperimentSync:
             if live.experiment.name not in running:
                 self._live.remove(live.experiment.name)
         self.problems = {name: why for name, why in self.problems.items() if name in running}
-        for one in running.values():
-            await self._run(one)
+        new = [one for name, one in running.items() if self._live.find(name) is None]
+        for live in list(self._live.by_alias.values()):
+            self._live.put(live.change(running[live.experiment.name].experiment))
+        # Loading lets requests pass, and a guard may end what was live; that is not begun again.
+        for one in new:
+            if one.experiment.name not in self.problems:
+                await self._start(one)
         self._metrics.show_running(
             {alias: live.experiment for alias, live in self._live.by_alias.items()}
         )
-
-    async def _run(self, stored: StoredExperiment) -> None:
-        experiment = stored.experiment
-        live = self._live.find(experiment.name)
-        if live is not None:
-            self._live.put(live.change(experiment))
-        elif experiment.name not in self.problems:
-            await self._start(stored)
 
     async def _start(self, stored: StoredExperiment) -> None:
         experiment = stored.experiment

@@ -6,23 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from app.experiments.definition import Arm, Experiment, Mode, StopRule
+from app.experiments.definition import Experiment, Mode, StopRule
 from app.experiments.evidence import Cell, Event, Evidence, Sample
 from app.experiments.report import Report, make_report
 from app.experiments.statistics.drift import References
+from tests.app.experiments.making import make_experiment
 
 NO_REFERENCES: References = {"control": None, "treatment": None}
 LABELS = ("driving", "drinking", "phoning")
 
 
-def make_experiment(mode: Mode = "paired", **stop: Any) -> Experiment:
-    return Experiment(
-        name="int8-in-production",
-        control=Arm(model="mobilenet3d-fp32@1"),
-        treatment=Arm(model="mobilenet3d-int8@1"),
-        mode=mode,
-        stop=StopRule(**stop),
-    )
+def make_judged_experiment(mode: Mode = "paired", **stop: Any) -> Experiment:
+    return make_experiment("int8-in-production", mode=mode, stop=StopRule(**stop))
 
 
 def make_cell(num: int, control: str | None, treatment: str | None, **parts: Any) -> Cell:
@@ -68,7 +63,7 @@ def make_evidence(
     num_rows: int = 100,
 ) -> Evidence:
     return Evidence(
-        experiment=experiment or make_experiment(),
+        experiment=experiment or make_judged_experiment(),
         state="running",
         labels=labels,
         cells=tuple(cells),

@@ -16,7 +16,7 @@ from app.experiments.evidence import Cell
 from app.experiments.statistics.sequential import ANY, RARE, Prior, weigh_against
 from app.experiments.verdict import judge
 from tests.app.experiments.document import read_row
-from tests.app.experiments.examples import make_cell, make_experiment
+from tests.app.experiments.examples import make_cell, make_judged_experiment
 
 pytestmark = pytest.mark.slow
 
@@ -150,7 +150,7 @@ def test_verdict_needs_as_many_pairs_with_labelled_flips_as_documented(
     name: str, traffic: Traffic, expected: str
 ) -> None:
     random = np.random.default_rng(1)
-    experiment = make_experiment(min_requests=STEP)
+    experiment = make_judged_experiment(min_requests=STEP)
 
     stops = [count_to_verdict(experiment, traffic, random) for _ in range(500)]
 
@@ -161,7 +161,7 @@ def test_verdict_needs_as_many_pairs_with_labelled_flips_as_documented(
 def test_treatment_that_is_worse_by_the_margin_seldom_counts_as_not_worse() -> None:
     traffic = Traffic(disagreement=0.04, treatment_right=0.2, control_right=0.7)  # 2 points worse
     random = np.random.default_rng(1)
-    experiment = make_experiment(min_requests=STEP)
+    experiment = make_judged_experiment(min_requests=STEP)
     false_alarms = 0
 
     for _ in range(500):

@@ -13,7 +13,7 @@ from tests.app.experiments.examples import (
     LABELS,
     make_cell,
     make_evidence,
-    make_experiment,
+    make_judged_experiment,
     make_many_cells,
     make_sample,
     report_on,
@@ -87,7 +87,7 @@ def test_labels_and_reasons_are_escaped() -> None:
 
 @pytest.mark.parametrize("mode", ["paired", "split", "shadow"])
 def test_experiment_without_observations_has_a_page_and_a_summary(mode: Mode) -> None:
-    evidence = make_evidence([], experiment=make_experiment(mode), num_rows=0)
+    evidence = make_evidence([], experiment=make_judged_experiment(mode), num_rows=0)
     report = report_on(replace(evidence, sample=make_sample(0), largest_difference=None))
 
     assert "not enough yet" in render_page(report)
@@ -100,7 +100,7 @@ def test_activity_that_only_one_arm_met_is_drawn() -> None:
         make_cell(40, None, "drinking", true_label="drinking"),
     ]
 
-    page = render_page(report_on(make_evidence(cells, experiment=make_experiment("split"))))
+    page = render_page(report_on(make_evidence(cells, experiment=make_judged_experiment("split"))))
 
     assert "Share of each activity" in page
 
@@ -124,6 +124,7 @@ def test_summary_says_how_many_shadows_were_shed() -> None:
         make_cell(100, "driving", None, treatment_code="shed"),
     ]
 
-    summary = render_summary(report_on(make_evidence(cells, experiment=make_experiment("shadow"))))
+    experiment = make_judged_experiment("shadow")
+    summary = render_summary(report_on(make_evidence(cells, experiment=experiment)))
 
     assert re.search(r"treatment shed +100; 90.0 % ran", summary)

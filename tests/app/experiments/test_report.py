@@ -9,7 +9,7 @@ from app.experiments.report import Report
 from tests.app.experiments.examples import (
     make_cell,
     make_evidence,
-    make_experiment,
+    make_judged_experiment,
     make_many_cells,
     make_sample,
     report_on,
@@ -25,7 +25,7 @@ CELLS = [
 
 
 def test_report_counts_what_became_of_each_arm() -> None:
-    report = report_on(make_evidence(CELLS, experiment=make_experiment("shadow")))
+    report = report_on(make_evidence(CELLS, experiment=make_judged_experiment("shadow")))
 
     assert (report.num_observations, report.num_pairs) == (1100, 1000)
     assert (report.treatment.num_answered, report.treatment.num_failed) == (1000, 4)
@@ -37,7 +37,7 @@ def test_report_counts_what_became_of_each_arm() -> None:
 
 
 def test_shed_shadows_do_not_hide_failures_in_the_difference() -> None:
-    report = report_on(make_evidence(CELLS, experiment=make_experiment("shadow")))
+    report = report_on(make_evidence(CELLS, experiment=make_judged_experiment("shadow")))
 
     assert report.error_difference is not None
     assert report.error_difference.value == pytest.approx(4 / 1004)
@@ -67,7 +67,7 @@ def test_report_repeats_what_happened() -> None:
 def test_experiment_without_observations_has_a_report(mode: Mode) -> None:
     report = report_on(
         Evidence(
-            experiment=make_experiment(mode),
+            experiment=make_judged_experiment(mode),
             state="running",
             labels=(),
             cells=(),
@@ -86,7 +86,7 @@ def test_experiment_without_observations_has_a_report(mode: Mode) -> None:
 def test_report_of_split_requests_has_no_agreement() -> None:
     evidence = make_evidence(
         [make_cell(60, "driving", None), make_cell(40, None, "driving")],
-        experiment=make_experiment("split"),
+        experiment=make_judged_experiment("split"),
     )
 
     report = report_on(evidence)

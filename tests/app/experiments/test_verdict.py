@@ -5,7 +5,7 @@ import pytest
 from app.experiments.evidence import Cell
 from app.experiments.statistics.estimates import Interval
 from app.experiments.verdict import decide, judge
-from tests.app.experiments.examples import make_cell, make_experiment
+from tests.app.experiments.examples import make_cell, make_judged_experiment
 
 
 def pairs(agreed: int, *, won: int = 0, lost: int = 0, unknown: int = 0) -> list[Cell]:
@@ -47,7 +47,7 @@ def test_decision_follows_from_the_interval_and_the_margin(
 
 
 def test_arms_that_hardly_disagree_are_equivalent_without_any_label() -> None:
-    verdict = judge(make_experiment(), pairs(1990, unknown=10))
+    verdict = judge(make_judged_experiment(), pairs(1990, unknown=10))
 
     assert (verdict.decision, verdict.num_labels) == ("equivalent", 0)
     assert verdict.is_not_worse
@@ -56,7 +56,7 @@ def test_arms_that_hardly_disagree_are_equivalent_without_any_label() -> None:
 
 
 def test_labels_of_disagreeing_pairs_tell_arms_apart() -> None:
-    experiment = make_experiment()
+    experiment = make_judged_experiment()
 
     worse = judge(experiment, pairs(3600, won=20, lost=380))
     better = judge(experiment, pairs(3600, won=380, lost=20))
@@ -72,14 +72,14 @@ def test_labels_of_pairs_that_agree_change_nothing() -> None:
     more = [make_cell(500, "driving", "driving", true_label="drinking"), *cells[1:]]
     fewer = [make_cell(500, "driving", "driving"), *cells[1:]]
 
-    assert judge(make_experiment(), more) == judge(make_experiment(), fewer)
+    assert judge(make_judged_experiment(), more) == judge(make_judged_experiment(), fewer)
 
 
 def test_there_is_no_verdict_before_the_set_number_of_pairs() -> None:
     cells = pairs(999)
 
-    early = judge(make_experiment(min_requests=1000), cells)
-    due = judge(make_experiment(min_requests=999), cells)
+    early = judge(make_judged_experiment(min_requests=1000), cells)
+    due = judge(make_judged_experiment(min_requests=999), cells)
 
     assert (early.decision, early.is_not_worse) == ("not enough yet", False)
     assert early.reason == "There are 999 pairs; no verdict before 1000."
@@ -93,18 +93,18 @@ def test_requests_that_one_arm_did_not_answer_are_no_pairs() -> None:
         make_cell(500, "driving", None, treatment_code="decoder_crashed"),
     ]
 
-    assert judge(make_experiment("shadow"), cells).num_requests == 100
+    assert judge(make_judged_experiment("shadow"), cells).num_requests == 100
 
 
 def test_nothing_is_not_enough() -> None:
-    verdict = judge(make_experiment(), [])
+    verdict = judge(make_judged_experiment(), [])
 
     assert verdict.decision == "not enough yet"
     assert (verdict.difference.low, verdict.difference.high) == (-1, 1)
 
 
 def test_separate_requests_are_judged_by_labels_alone() -> None:
-    experiment = make_experiment("split")
+    experiment = make_judged_experiment("split")
 
     unlabelled = judge(experiment, [make_cell(9000, "driving", None)])
     worse = judge(experiment, groups((1800, 200), (1500, 500)))
@@ -119,7 +119,7 @@ def test_separate_requests_are_judged_by_labels_alone() -> None:
     ("won", "lost", "unknown"), list(itertools.product([0, 5, 300], [0, 5, 300], [0, 40]))
 )
 def test_verdict_never_contradicts_itself(won: int, lost: int, unknown: int) -> None:
-    verdict = judge(make_experiment(), pairs(2000, won=won, lost=lost, unknown=unknown))
+    verdict = judge(make_judged_experiment(), pairs(2000, won=won, lost=lost, unknown=unknown))
 
     assert -1 <= verdict.difference.low <= verdict.difference.high <= 1
     assert verdict.is_not_worse or verdict.decision in ("worse", "not enough yet")
@@ -130,7 +130,7 @@ def test_verdict_never_contradicts_itself(won: int, lost: int, unknown: int) -> 
 def test_wider_margin_never_takes_equivalence_back(cells: list[Cell]) -> None:
     margins = [0.005, 0.01, 0.02, 0.05, 0.1, 0.5]
 
-    decisions = [judge(make_experiment(margin=margin), cells).decision for margin in margins]
+    decisions = [judge(make_judged_experiment(margin=margin), cells).decision for margin in margins]
 
     assert decisions == sorted(decisions, key=["not enough yet", "equivalent"].index)
     assert set(decisions) == {"not enough yet", "equivalent"}
@@ -143,7 +143,7 @@ def test_more_of_the_same_never_widens_the_interval(parts: tuple[int, int, int, 
     widths = []
     for times in (1, 2, 5, 20, 100):
         cells = pairs(agreed * times, won=won * times, lost=lost * times, unknown=unknown * times)
-        difference = judge(make_experiment(), cells).difference
+        difference = judge(make_judged_experiment(), cells).difference
         widths.append(difference.high - difference.low)
 
     assert widths == sorted(widths, reverse=True)
@@ -152,5 +152,5 @@ def test_more_of_the_same_never_widens_the_interval(parts: tuple[int, int, int, 
 def test_smaller_alpha_needs_more() -> None:
     cells = pairs(700, unknown=3)
 
-    assert judge(make_experiment(alpha=0.05), cells).decision == "equivalent"
-    assert judge(make_experiment(alpha=0.001), cells).decision == "not enough yet"
+    assert judge(make_judged_experiment(alpha=0.05), cells).decision == "equivalent"
+    assert judge(make_judged_experiment(alpha=0.001), cells).decision == "not enough yet"
