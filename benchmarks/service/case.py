@@ -10,11 +10,14 @@ from benchmarks.payloads import Payloads, make_payloads
 from benchmarks.service.alone import measure_alone
 from benchmarks.service.contenders import (
     BENCH_PYTHON,
+    FAST,
     MLSERVER_PYTHON,
+    OURS,
     Contender,
     framework_peers,
     local_peers,
     ours,
+    ours_fast,
 )
 from benchmarks.service.overhead import measure_overhead, measure_scaling
 from benchmarks.service.rounds import (
@@ -25,7 +28,7 @@ from benchmarks.service.rounds import (
     measure_rounds,
 )
 from benchmarks.service.scale import FULL, Scale
-from benchmarks.service.summary import compare_to_best, summarize_samples
+from benchmarks.service.summary import compare_tails, compare_to_best, summarize_samples
 from benchmarks.shipped import shipped_models
 from models.classifier import ActivityClassifier, load_classifier
 
@@ -75,7 +78,11 @@ def measure_with(
             folder=folder,
         )
         samples, differences = measure_rounds(
-            [service, *peers], payloads, load, scale=scale, folder=folder
+            [service, ours_fast(classifier.card.labels), *peers],
+            payloads,
+            load,
+            scale=scale,
+            folder=folder,
         )
     return {
         "scale": asdict(scale),
@@ -85,7 +92,9 @@ def measure_with(
         "num_burst_clients": NUM_BURST_CLIENTS,
         "max_difference_to_service": differences,
         "points": summarize_samples(samples),
-        "better_than_best_peer_by": compare_to_best(samples),
+        "better_than_best_peer_by": compare_to_best(samples, OURS),
+        "fast_better_than_best_peer_by": compare_to_best(samples, FAST),
+        "p99_to_unloaded": compare_tails(samples),
         "overhead": overhead,
         "scaling": scaling,
         "alone": alone,

@@ -1,8 +1,9 @@
 """Who is measured: the service and its peers, how each is started, and how it is asked."""
 
+import math
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,8 +16,10 @@ from benchmarks.servers import ROOT, ServerCommand, service_command
 Kind = Literal["mp4", "npy", "jpeg"]
 KINDS: tuple[Kind, ...] = ("mp4", "npy", "jpeg")
 OURS = "driver-activity"
+FAST = "driver-activity, fast"
 BENCH_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
 MLSERVER_PYTHON = ROOT / ".venv-bench-mlserver" / "bin" / "python"
+MAX_DIFFERENCE = 1e-4
 TYPES = {"mp4": "video/mp4", "npy": "application/x-npy", "jpeg": "image/jpeg"}
 BARE = "application/octet-stream"
 # None of them may report that it is used, or be reached from elsewhere.
@@ -40,7 +43,8 @@ class Contender:
         command: How it is started.
         make_post: Gives the request of each kind of payload.
         read_probabilities: Gives the K probabilities of an answer, in the order of the labels.
-        check_query: What is appended to the path for an answer that names all of them.
+        check_query: What is added to the path's query for an answer that names all of them.
+        max_difference: Its probabilities must differ by less from the service's.
     """
 
     name: str
@@ -48,6 +52,7 @@ class Contender:
     make_post: Callable[[Kind, Payloads], Post]
     read_probabilities: Callable[[Any], list[float]]
     check_query: str = ""
+    max_difference: float = MAX_DIFFERENCE
 
 
 def ours(labels: Sequence[str]) -> Contender:
@@ -61,8 +66,17 @@ def ours(labels: Sequence[str]) -> Contender:
         command=service_command(),
         make_post=_post_ours,
         read_probabilities=lambda answer: _in_order(answer, labels),
-        check_query=f"?top_k={len(labels)}",
+        check_query=f"top_k={len(labels)}",
     )
+
+
+def ours_fast(labels: Sequence[str]) -> Contender:
+    """Return the service that is asked to decode in its fast mode, whose answers are others.
+
+    Args:
+        labels: Activities in the order of the network's outputs.
+    """
+    return replace(ours(labels), name=FAST, make_post=_post_ours_fast, max_difference=math.inf)
 
 
 def local_peers() -> list[Contender]:
@@ -137,6 +151,11 @@ def _bentoml(python: Path) -> Contender:
 def _post_ours(kind: Kind, payloads: Payloads) -> Post:
     path = "/v1/predictions" if kind == "mp4" else "/v1/predictions/frames"
     return _form_or_bare(path, kind, payloads, content_type=TYPES[kind])
+
+
+def _post_ours_fast(kind: Kind, payloads: Payloads) -> Post:
+    post = _post_ours(kind, payloads)
+    return replace(post, path=f"{post.path}?decode=fast") if kind == "mp4" else post
 
 
 def _post_bare(kind: Kind, payloads: Payloads) -> Post:

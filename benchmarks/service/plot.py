@@ -7,12 +7,12 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks.service.contenders import OURS
+from benchmarks.service.contenders import FAST, OURS
 from benchmarks.service.report import loops
 
 SIZE_INCHES = (12.0, 9.0)
 DOTS_PER_INCH = 120
-OURS_COLOR = "tab:red"
+OUR_COLORS = {OURS: "tab:red", FAST: "tab:orange"}
 PEER_COLORS = ("tab:blue", "tab:cyan", "tab:green", "tab:olive", "tab:purple", "tab:brown", "gray")
 
 
@@ -38,8 +38,8 @@ def plot_service(result: Mapping[str, Any], path: Path) -> None:
 
 
 def _colors(points: Mapping[str, Any]) -> dict[str, str]:
-    peers = sorted(name for name in points["start"] if name != OURS)
-    return {OURS: OURS_COLOR, **dict(zip(peers, PEER_COLORS, strict=False))}
+    peers = sorted(name for name in points["start"] if name not in OUR_COLORS)
+    return {**OUR_COLORS, **dict(zip(peers, PEER_COLORS, strict=False))}
 
 
 def _lines(

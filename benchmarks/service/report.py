@@ -1,10 +1,10 @@
 """The case as a section in Markdown."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.intervals import format_interval
-from benchmarks.service.contenders import OURS
+from benchmarks.service.contenders import FAST, OURS
 
 RATIO_COLUMNS = {
     "requests_per_s": "requests/s",
@@ -27,9 +27,11 @@ def render_service(result: Mapping[str, Any]) -> str:
         "## Service",
         _introduction(result),
         _ratios(result["better_than_best_peer_by"]),
+        _fast_ratios(result["fast_better_than_best_peer_by"]),
         _throughput(result["points"]),
         _processor(result["points"]),
         _latency(result["points"]),
+        _tails(result["p99_to_unloaded"]),
         _servers(result),
         _overhead(result["overhead"]),
         _scaling(result["scaling"]),
@@ -45,23 +47,22 @@ def loops(points: Mapping[str, Any], kind: str) -> list[str]:
 
 def _introduction(result: Mapping[str, Any]) -> str:
     scale = result["scale"]
-    differences = result["max_difference_to_service"]
+    differences = dict(result["max_difference_to_service"])
+    fast = differences.pop(FAST)
     return (
         f"Medians of {scale['num_rounds']} rounds with 95 % bootstrap intervals; in each round "
         "every server is started afresh and takes its turn at each point, "
         f"{scale['spell_s']:g} s long. The clients are a process of their own on the same "
         "machine. Largest difference of a probability to the service's, checked before every "
-        f"round: {max(differences.values(), default=0.0):.1e}."
+        f"round: {max(differences.values(), default=0.0):.1e}. *{FAST}* is the service asked for "
+        f"`decode=fast`, whose probabilities differ by {fast:.1e} on this clip."
     )
 
 
 def _ratios(better: Mapping[str, Any]) -> str:
     if not better:
         return ""
-    rows = [
-        [point, *(_ratio(better[point], metric) for metric in RATIO_COLUMNS)]
-        for point in (*loops(better, "closed"), *loops(better, "open"))
-    ]
+    points = (*loops(better, "closed"), *loops(better, "open"))
     server_rows = [
         [words, _ratio(better[point], metric)] for (point, metric), words in SERVER_RATIOS.items()
     ]
@@ -69,10 +70,25 @@ def _ratios(better: Mapping[str, Any]) -> str:
         [
             "How many times better the service is than the peer that is best in each round "
             "(above 1 is in its favor):",
-            table(["point", *RATIO_COLUMNS.values()], rows),
+            _loop_ratios(better, points),
             table(["", "times better"], server_rows),
         ]
     )
+
+
+def _fast_ratios(better: Mapping[str, Any]) -> str:
+    if not better:
+        return ""
+    points = (*loops(better, "closed"), *loops(better, "open"))
+    videos = [point for point in points if point.startswith("mp4")]
+    return "The same of the fast mode, which only videos know:\n\n" + _loop_ratios(better, videos)
+
+
+def _loop_ratios(better: Mapping[str, Any], points: Sequence[str]) -> str:
+    rows = [
+        [point, *(_ratio(better[point], metric) for metric in RATIO_COLUMNS)] for point in points
+    ]
+    return table(["point", *RATIO_COLUMNS.values()], rows)
 
 
 def _throughput(points: Mapping[str, Any]) -> str:
@@ -101,6 +117,17 @@ def _latency(points: Mapping[str, Any]) -> str:
                 for metric in ("p50_s", "p95_s", "p99_s")
             },
         )
+    )
+
+
+def _tails(tails: Mapping[str, Any]) -> str:
+    rows = [
+        [_bold(name), *(_cell(by_name[name], 1, 1) for by_name in tails.values())]
+        for name in _in_order(next(iter(tails.values())))
+    ]
+    return (
+        "The p99 of accepted requests as a multiple of the one with a single client:\n\n"
+        + table(["", *(point.split()[-1] for point in tails)], rows)
     )
 
 
@@ -189,15 +216,24 @@ def _by_contender(
     """Return a table of contenders; columns say point, metric, factor and digits."""
     rows = [
         [
-            f"**{name}**" if name == OURS else name,
+            _bold(name),
             *(
                 _cell(points[point][name][metric], factor, digits)
                 for point, metric, factor, digits in columns.values()
             ),
         ]
-        for name in sorted(points["start"], key=lambda name: (name != OURS, name))
+        for name in _in_order(points["start"])
     ]
     return table(["", *columns], rows)
+
+
+def _in_order(names: Iterable[str]) -> list[str]:
+    """Return the service first, then its fast mode, then the peers by name."""
+    return sorted(names, key=lambda name: (name != OURS, name != FAST, name))
+
+
+def _bold(name: str) -> str:
+    return f"**{name}**" if name in (OURS, FAST) else name
 
 
 def _cell(summary: Mapping[str, float], factor: float, digits: int) -> str:

@@ -11,10 +11,17 @@ from benchmarks.load import Spell
 from benchmarks.payloads import MAIN_CLIP, Payloads, encode_jpeg, encode_npy
 from benchmarks.service import SMOKE, plot_service, render_service
 from benchmarks.service.case import measure_with
-from benchmarks.service.contenders import OURS, framework_peers, local_peers, ours
+from benchmarks.service.contenders import (
+    FAST,
+    OURS,
+    framework_peers,
+    local_peers,
+    ours,
+    ours_fast,
+)
 from benchmarks.service.entrants import DifferentAnswerError
 from benchmarks.service.rounds import describe_overload, describe_spell
-from benchmarks.service.summary import compare_to_best, summarize_samples
+from benchmarks.service.summary import compare_tails, compare_to_best, summarize_samples
 from tests.media import barcode_frames, write_video
 
 BRIEF = replace(SMOKE, num_rounds=1, spell_s=0.2)
@@ -24,6 +31,7 @@ SPELL = Spell(
 SAMPLES = {
     "mp4 closed 1": {
         OURS: [{"requests_per_s": 40.0, "p50_s": 0.02}, {"requests_per_s": 20.0, "p50_s": 0.02}],
+        FAST: [{"requests_per_s": 60.0, "p50_s": 0.01}, {"requests_per_s": 30.0, "p50_s": 0.01}],
         "slow": [{"requests_per_s": 10.0, "p50_s": 0.04}, {"requests_per_s": 10.0, "p50_s": 0.1}],
         "fast": [{"requests_per_s": 20.0, "p50_s": 0.05}, {"requests_per_s": 5.0, "p50_s": 0.06}],
     }
@@ -44,22 +52,34 @@ def payloads(tmp_path_factory: pytest.TempPathFactory) -> Payloads:
 
 
 def test_ratios_are_to_the_best_peer_of_each_round_and_above_1_when_ours_is_better() -> None:
-    better = compare_to_best(SAMPLES)["mp4 closed 1"]
+    better = compare_to_best(SAMPLES, OURS)["mp4 closed 1"]
 
     assert better["requests_per_s"]["median"] == 2.0
     # 0.04 and 0.06 of the best peers, to 0.02: as many times better.
     assert better["p50_s"]["median"] == pytest.approx(2.5)
+    assert compare_to_best(SAMPLES, FAST)["mp4 closed 1"]["requests_per_s"]["median"] == 3.0
+
+
+def test_tails_are_multiples_of_the_one_of_a_single_client_in_the_same_round() -> None:
+    samples = {
+        "mp4 closed 1": {OURS: [{"p99_s": 0.02}, {"p99_s": 0.04}, {"p99_s": 0.03}]},
+        "mp4 open 1.1": {OURS: [{"p99_s": 0.06}, {"p99_s": 0.06}, {"p99_s": 0.06}]},
+    }
+
+    assert compare_tails(samples)["mp4 open 1.1"][OURS]["median"] == pytest.approx(2.0)
 
 
 def test_service_without_peers_is_compared_to_nobody() -> None:
-    assert compare_to_best({"start": {OURS: [{"ready_s": 1.0}]}}) == {}
+    alone = {"start": {OURS: [{"ready_s": 1.0}], FAST: [{"ready_s": 1.0}]}}
+
+    assert compare_to_best(alone, OURS) == {}
 
 
 def test_rounds_become_a_median_by_point_and_contender() -> None:
     summary = summarize_samples(SAMPLES)["mp4 closed 1"]
 
     assert summary["slow"]["requests_per_s"]["median"] == 10.0
-    assert set(summary) == {OURS, "slow", "fast"}
+    assert set(summary) == {OURS, FAST, "slow", "fast"}
 
 
 def test_loop_is_described_by_its_answers_alone() -> None:
@@ -92,7 +112,7 @@ def test_overload_counts_answers_refusals_and_failures_apart() -> None:
 def test_every_contender_posts_the_same_bytes(payloads: Payloads) -> None:
     peers = framework_peers(bench_python=Path("python"), mlserver_python=Path("python"))
 
-    for contender in (ours(()), *local_peers(), *peers):
+    for contender in (ours(()), ours_fast(()), *local_peers(), *peers):
         assert payloads.mp4 in contender.make_post("mp4", payloads).body
         assert payloads.npy in contender.make_post("npy", payloads).body
         body = contender.make_post("jpeg", payloads).body
@@ -116,7 +136,7 @@ def test_case_runs_from_payloads_to_section_and_picture(payloads: Payloads, tmp_
     result: dict[str, Any] = measure_with(payloads, peers=[naive], scale=BRIEF, folder=tmp_path)
     plot_service(result, tmp_path / "service.png")
 
-    assert json.loads(json.dumps(result))["max_difference_to_service"] == {naive.name: 0.0}
+    assert json.loads(json.dumps(result))["max_difference_to_service"][naive.name] == 0.0
     assert result["points"]["mp4 closed 2"][naive.name]["requests_per_s"]["median"] > 0
     assert "| mp4 closed 1 |" in render_service(result)
     assert (tmp_path / "service.png").read_bytes().startswith(b"\x89PNG")
