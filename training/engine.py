@@ -222,7 +222,7 @@ def make_optimizer(
         optimizer: Optimizer = SGD(groups, lr=config.learning_rate, momentum=SGD_MOMENTUM)
         milestones = [num_steps // 4, num_steps // 2]
         return optimizer, MultiStepLR(optimizer, milestones=milestones, gamma=SGD_STEP_RATIO)
-    optimizer = AdamW(groups, lr=config.learning_rate)
+    optimizer = AdamW(groups, lr=config.learning_rate, fused=True)
     # The cycle needs two steps, and a rise that takes more than one.
     total_steps = max(2, num_steps)
     schedule = OneCycleLR(

@@ -82,7 +82,7 @@ def export_fp32(network: MobileNet3D, path: Path, *, spec: ClipSpec) -> None:
     """
     graph = GraphBuilder()
     # The transposition comes last: OpenVINO's first convolution then reads what is there already.
-    mean_C, std_C = network.normalize.mean.flatten(), network.normalize.std.flatten()
+    mean_C, std_C = network.normalize.mean, network.normalize.std
     graph.append("Cast", output="raw_NTHWC", to=TensorProto.FLOAT)
     graph.append("Sub", graph.constant("mean", mean_C), output="centered_NTHWC")
     graph.append("Div", graph.constant("std", std_C), output="clips_NTHWC")

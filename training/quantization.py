@@ -22,7 +22,7 @@ from torchao.quantization.pt2e import (
     MovingAveragePerChannelMinMaxObserver,
 )
 
-from models.networks.layers import ConvNormRelu, Normalize
+from models.networks.layers import ConvNormRelu, Normalize, convolve
 from models.networks.mobilenet3d import MobileNet3D
 
 # A channel that normalization multiplies by nothing still needs a scale that engines accept.
@@ -45,9 +45,7 @@ class QatConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the layer's output as the int8 engine would round it."""
-        plan = self.plan
-        weight, bias = self.quantized_weight(), self.conv_bias()
-        y = F.conv3d(x, weight, bias, plan.stride, plan.padding, 1, plan.groups)
+        y = convolve(x, self.quantized_weight(), self.conv_bias(), self.plan)
         return self.output_quantizer(torch.relu_(self.norm(y)))  # type: ignore[no-any-return]
 
     def quantized_weight(self) -> Tensor:
@@ -70,10 +68,10 @@ class QatStem(QatConv):
         super().__init__(layer)
         zero_point = normalize.mean.mean().round().clamp(0, 255)
         self.register_buffer("zero_point", zero_point, persistent=False)
-        self.register_buffer("gain", 1 / (normalize.std * INPUT_SCALE), persistent=False)
-        self.register_buffer(
-            "shift", ((zero_point - normalize.mean) / normalize.std).flatten(), persistent=False
-        )
+        gain = 1 / (normalize.std * INPUT_SCALE)
+        self.register_buffer("gain", gain.reshape(1, 3, 1, 1, 1), persistent=False)
+        shift = (zero_point - normalize.mean) / normalize.std
+        self.register_buffer("shift", shift, persistent=False)
         self.zero_point: Tensor
         self.gain: Tensor
         self.shift: Tensor
