@@ -3,6 +3,8 @@
 `python -m app report NAME` reports on an experiment instead.
 """
 
+import contextlib
+import ctypes
 import math
 import signal
 import sys
@@ -17,6 +19,7 @@ from app.service import Service
 from app.settings import ReportSettings, Settings, parse_report_settings, parse_settings
 from models.errors import DriverActivityError
 
+M_ARENA_MAX = -8  # of glibc's malloc.h
 EXIT_NOT_STARTED = 3  # what uvicorn's own command line gives
 
 
@@ -31,6 +34,17 @@ class Server(uvicorn.Server):
         """Begin a clean shutdown."""
         self._service.withdraw()
         super().handle_exit(sig, frame)
+
+
+def share_one_heap() -> None:
+    """Let all threads take memory from one heap.
+
+    With a heap of its own, the thread that loads the models keeps what it has freed from all
+    others: 14 MB of 238 with both checkpoints. Other libraries than glibc do not have heaps by
+    thread, nor this call.
+    """
+    with contextlib.suppress(AttributeError):
+        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
 def serve(settings: Settings) -> None:
@@ -80,6 +94,7 @@ def main() -> None:
         return
     settings = parse_settings(sys.argv[1:])
     configure_logging(settings.log_level)
+    share_one_heap()
     serve(settings)
 
 
