@@ -3,9 +3,10 @@
 Nothing here knows HTTP; the endpoints are thin translations of these functions.
 """
 
+import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Protocol
 
@@ -13,6 +14,7 @@ from app.comparison import check_comparable, compare
 from app.errors import IncomparableModelsError
 from app.experiments.trial import Trial
 from app.inference import Classified, classify_all, measure_scene, summarize
+from app.metrics import AbandonedStage
 from app.records import STAGES, ComparedPair, RequestRecord, label_model
 from app.schemas import (
     ComparedAnswer,
@@ -58,8 +60,7 @@ async def predict(
         trial: The experiment that the request takes part in; takes up what other models answer.
     """
     ask = trial.ask if trial else partial(classify_all, [classifier])
-    async with _lane(service, record):
-        video = await _decode(service, upload, classifier, options=options, record=record)
+    async with _decoded(service, upload, classifier, options=options, record=record) as video:
         answer, *_ = await _classify(service, ask, video, top_k=options.top_k, record=record)
     return PredictionAnswer(
         request_id=record.request_id,
@@ -106,8 +107,7 @@ async def compare_models(
         options: What the client chose.
         record: Takes up times and differences.
     """
-    async with _lane(service, record):
-        video = await _decode(service, upload, classifiers[0], options=options, record=record)
+    async with _decoded(service, upload, classifiers[0], options=options, record=record) as video:
         ask = partial(classify_all, classifiers)
         answers = await _classify(service, ask, video, top_k=options.top_k, record=record)
     return ComparisonAnswer(
@@ -120,26 +120,36 @@ async def compare_models(
 
 
 @asynccontextmanager
-async def _lane(service: Service, record: RequestRecord) -> AsyncIterator[None]:
-    """Hold one of the places that fit the cores, and note how long the wait for it was."""
-    started = time.perf_counter()
-    async with service.lanes.enter():
-        record.note("queue", time.perf_counter() - started)
-        yield
-
-
-async def _decode(
+async def _decoded(
     service: Service,
     upload: Upload,
     classifier: ActivityClassifier,
     *,
     options: Options,
     record: RequestRecord,
-) -> VideoWindows:
-    with record.measure("decode"):
-        video = await service.decode(upload, classifier.card.spec, options)
-    record.num_windows = len(video.spans)
-    return video
+) -> AsyncIterator[VideoWindows]:
+    """Give the windows of an upload, while one of the places that fit the cores is held."""
+    spec = classifier.card.spec
+    length_s = service.lengths.estimate_s(upload, spec, frame_rate_hz=options.frame_rate_hz)
+    with _abandonable(service, "queue", length_s), record.measure("queue"):
+        await service.lanes.acquire(length_s)
+    try:
+        with _abandonable(service, "decode", length_s), record.measure("decode"):
+            video = await service.decode(upload, spec, options)
+        record.num_windows = len(video.spans)
+        yield video
+    finally:
+        service.lanes.release()
+
+
+@contextmanager
+def _abandonable(service: Service, stage: AbandonedStage, length_s: float) -> Iterator[None]:
+    """Count what is saved when a request is given up in the body of the statement."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        service.metrics.count_abandoned(stage, length_s)
+        raise
 
 
 async def _classify(

@@ -4,6 +4,7 @@ The errors of `models` carry facts; which HTTP status they mean is decided here,
 """
 
 import errno
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -23,6 +24,7 @@ from app.experiments.store.errors import (
     UnknownExperimentError,
 )
 from app.gates import QueueFullError
+from app.rates import RateExceededError
 from app.records import get_record
 from app.schemas import Problem
 from models.errors import (
@@ -41,7 +43,7 @@ PROBLEM_MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 1
 FACTS = (
     *("limit", "found", "accepted", "accepted_s", "num_frames", "min_frames"),
-    *("reference", "name", "other", "alias", "known", "reason", "reasons", "queue"),
+    *("reference", "name", "other", "alias", "known", "reason", "reasons", "queue", "unit"),
     *("faults", "num_faults"),
 )
 """Attributes of errors that clients are shown; others, such as a worker's traceback, are not."""
@@ -173,6 +175,7 @@ PROBLEMS: Mapping[type[DriverActivityError], ProblemKind] = {
     UnknownModelError: ProblemKind(404, "unknown_model", "There is no such model"),
     ModelNotReadyError: ProblemKind(503, "model_not_ready", "The model is not ready", True),
     NotReadyError: ProblemKind(503, "not_ready", "The service is not ready", True),
+    RateExceededError: ProblemKind(429, "rate_exceeded", "The client asks too often", True),
     QueueFullError: ProblemKind(503, "queue_full", "Too many requests wait", True),
     ClientDisconnectedError: ProblemKind(499, "abandoned", "The client went away"),
     DeadlineExceededError: ProblemKind(504, "deadline_exceeded", "The request took too long"),
@@ -199,7 +202,12 @@ def find_kind(error: DriverActivityError) -> ProblemKind:
 
 
 def answer_problem(
-    request: Request, kind: ProblemKind, *, detail: str, facts: Mapping[str, Any] | None = None
+    request: Request,
+    kind: ProblemKind,
+    *,
+    detail: str,
+    facts: Mapping[str, Any] | None = None,
+    retry_after_s: float = RETRY_AFTER_S,
 ) -> JSONResponse:
     """Return the problem document of one request, and note its code in the request's record."""
     record = get_record(request)
@@ -218,7 +226,7 @@ def answer_problem(
         problem.model_dump(mode="json"),
         status_code=kind.status,
         media_type=PROBLEM_MEDIA_TYPE,
-        headers={"Retry-After": str(RETRY_AFTER_S)} if kind.is_passing else None,
+        headers={"Retry-After": str(math.ceil(retry_after_s))} if kind.is_passing else None,
     )
 
 
@@ -228,7 +236,10 @@ def _answer_error(request: Request, error: Exception) -> JSONResponse:
     if kind is INTERNAL_ERROR:
         raise error
     facts = {name: getattr(error, name) for name in FACTS if hasattr(error, name)}
-    return answer_problem(request, kind, detail=str(error), facts=facts)
+    retry_after_s = getattr(error, "retry_after_s", RETRY_AFTER_S)
+    return answer_problem(
+        request, kind, detail=str(error), facts=facts, retry_after_s=retry_after_s
+    )
 
 
 def _answer_validation(request: Request, error: Exception) -> JSONResponse:

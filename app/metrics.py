@@ -1,6 +1,7 @@
 """What Prometheus scrapes; all in base units, in a registry of the application's own."""
 
 from collections.abc import Callable, Iterator, Mapping
+from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -13,12 +14,14 @@ from app.records import ModelLabels, RequestRecord
 
 MEDIA_TYPE = CONTENT_TYPE_LATEST
 MODEL = ("model", "version", "precision", "runtime")
+AbandonedStage = Literal["queue", "decode"]
 PAIR = ("baseline", "candidate")
 REJECTIONS = (
     "deadline_exceeded",
     "media_limit_exceeded",
     "model_not_ready",
     "queue_full",
+    "rate_exceeded",
     "upload_too_large",
 )
 """Codes of what is refused to protect the service, or because it is not ready."""
@@ -104,6 +107,11 @@ class Metrics:
         self._rejected = make.counter(
             "rejected", "Requests refused to protect the service, or not ready.", ("reason",)
         )
+        self._abandoned = make.counter(
+            "abandoned_video_seconds",
+            "Seconds of video not decoded, or not to their end, because nobody waited any more.",
+            ("stage",),
+        )
         self._decode_failures = make.counter(
             "decode_failures", "Uploads that gave no windows.", ("reason",)
         )
@@ -149,6 +157,10 @@ class Metrics:
             self._comparisons.labels(pair.baseline, pair.candidate, agree).inc()
             self._differences.labels(pair.baseline, pair.candidate).observe(pair.max_difference)
 
+    def count_abandoned(self, stage: AbandonedStage, length_s: float) -> None:
+        """Count the seconds of a video that nobody waits for any more."""
+        self._abandoned.labels(stage).inc(length_s)
+
     def announce_model(self, labels: ModelLabels) -> None:
         """Show a model that was loaded."""
         self._model_info.labels(*_values(labels)).set(1)
@@ -164,6 +176,8 @@ class Metrics:
         """Make what has not happened yet visible, so that its rate is 0 and not absent."""
         for reason in REJECTIONS:
             self._rejected.labels(reason)
+        for stage in get_args(AbandonedStage):
+            self._abandoned.labels(stage)
         for reason in DECODE_FAILURES:
             self._decode_failures.labels(reason)
 

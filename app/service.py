@@ -17,7 +17,9 @@ from app.experiments.manager import ExperimentManager
 from app.experiments.metrics import ExperimentMetrics
 from app.gates import Gate
 from app.inference import InferencePool
+from app.lengths import LengthEstimator
 from app.metrics import Metrics
+from app.rates import RateLimiter
 from app.records import label_model
 from app.settings import Settings
 from app.uploads import Upload
@@ -77,8 +79,13 @@ class Service:
         )
         self.uploads = Gate("upload", capacity=settings.max_uploads, max_waiting=0)
         self.lanes = Gate(
-            "decode", capacity=settings.num_lanes, max_waiting=settings.num_decode_places
+            "decode",
+            capacity=settings.num_lanes,
+            max_waiting=settings.decode_queue_length_s,
+            unit="s of video",
         )
+        self.rates = RateLimiter(max_per_minute=settings.max_requests_per_minute)
+        self.lengths = LengthEstimator(max_s=settings.max_duration_s)
         self.decoder = DecodePool(
             num_workers=settings.num_decode_workers,
             timeout_s=settings.decode_timeout_s,
@@ -140,13 +147,15 @@ class Service:
         """
         stride_s, frame_rate_hz = options.stride_s, options.frame_rate_hz
         if upload.kind == "video":
-            return await self.decoder.read_windows(
+            video = await self.decoder.read_windows(
                 upload.blobs[0],
                 spec,
                 stride_s=stride_s,
                 limits=self.limits,
                 mode=options.decode or self.settings.decode,
             )
+            self.lengths.learn(upload, video.info.duration_s)
+            return video
         if upload.kind == "npy":
             return await self.decoder.read_array(
                 upload.blobs[0],

@@ -19,6 +19,7 @@ from models.video.windows import DecodeMode
 ENV_PREFIX = "DRIVER_ACTIVITY_"
 REPOSITORY_ROOT = Path(__file__).resolve().parents[1]
 MIB = 1024 * 1024
+USUAL_QUEUE_S = 6.0
 DEFAULT_ALIAS = "default"
 
 Count = Annotated[int, Field(ge=1)]
@@ -156,11 +157,13 @@ class Settings(SharedSettings):
         default=0, ge=0, description="Threads that infer; 0: as many as the cores carry."
     )
     max_uploads: Count = Field(default=64, description="Most uploads that are held at once.")
-    decode_queue_size: int = Field(
+    decode_queue_s: float = Field(
         default=0,
         ge=0,
-        description="Most requests that wait for decoding; 0: two for each that is at work, so "
-        "that no answer takes more than about three times as long as without a queue.",
+        le=86_400,
+        description="Most seconds of video that wait for decoding; 0: two clips of 3 s for each "
+        "that is at work, so that no such answer takes more than about three times as long as "
+        "without a queue.",
     )
     inference_queue_size: int = Field(
         default=32, ge=0, description="Most requests that wait for inference."
@@ -169,7 +172,15 @@ class Settings(SharedSettings):
         default=20, description="Longest time that one video may take to decode, in seconds."
     )
     request_timeout_s: Seconds = Field(
-        default=30, description="Longest time that one request may take, upload included."
+        default=30,
+        description="Longest time that one request may take, upload included; a client may ask "
+        "for less with X-Request-Timeout-Ms.",
+    )
+    max_requests_per_minute: int = Field(
+        default=0,
+        ge=0,
+        le=1_000_000,
+        description="Most uploads of one client in a minute, and at once; 0: any number.",
     )
     shutdown_grace_s: Seconds = Field(
         default=20, description="Longest time that a shutdown waits for requests in flight."
@@ -249,9 +260,9 @@ class Settings(SharedSettings):
         return max(1, self.cores // self.threads_per_inference)
 
     @property
-    def num_decode_places(self) -> int:
-        """Requests that may wait for decoding."""
-        return self.decode_queue_size or 2 * self.num_lanes
+    def decode_queue_length_s(self) -> float:
+        """Seconds of video that may wait for decoding."""
+        return self.decode_queue_s or USUAL_QUEUE_S * self.num_lanes
 
     @property
     def num_decode_workers(self) -> int:

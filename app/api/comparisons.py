@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from app.answers import choose_compared, compare_models
-from app.api.dependencies import RecordDep, ServiceDep
+from app.api.dependencies import RecordDep, ServiceDep, TimeoutDep
 from app.api.documents import (
     FRAMES_BODIES,
     UPLOAD_PROBLEMS,
@@ -34,6 +34,7 @@ async def compare(
     query: Annotated[ComparisonQuery, Query()],
     service: ServiceDep,
     record: RecordDep,
+    timeout_s: TimeoutDep,
 ) -> ComparisonAnswer:
     """Decode an upload once and answer it by two models or more.
 
@@ -45,6 +46,7 @@ async def compare(
     return await answer_upload(
         request,
         service,
+        timeout_s=timeout_s,
         kinds=VIDEO_KINDS | FRAMES_KINDS,
         work=lambda upload: compare_models(
             service, upload, classifiers=classifiers, options=query.options, record=record

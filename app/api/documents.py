@@ -16,6 +16,7 @@ from app.errors import (
     UploadTooLargeError,
 )
 from app.gates import QueueFullError
+from app.rates import RateExceededError
 from app.schemas import Problem
 from app.uploads import BARE_VIDEO_TYPES, MULTIPART_TYPE, NPY_TYPE
 from models.errors import (
@@ -81,6 +82,7 @@ UPLOAD_PROBLEMS: tuple[ProblemKind, ...] = (
             DecodeTimeoutError,
             UnknownModelError,
             ModelNotReadyError,
+            RateExceededError,
             QueueFullError,
             DeadlineExceededError,
         )

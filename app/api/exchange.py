@@ -21,6 +21,7 @@ async def answer_upload(
     request: Request,
     service: Service,
     *,
+    timeout_s: float,
     kinds: frozenset[UploadKind],
     work: Callable[[Upload], Coroutine[None, None, T]],
 ) -> T:
@@ -29,17 +30,20 @@ async def answer_upload(
     Args:
         request: Its body has not been read yet.
         service: Sets the limits.
+        timeout_s: How long it may take.
         kinds: What may be uploaded.
         work: Makes the answer; canceled when the client goes away or the time is over.
 
     Raises:
+        RateExceededError: If the client asks too often.
         QueueFullError: If as many uploads are held as may be.
         DeadlineExceededError: If the time is over.
         ClientDisconnectedError: If the client went away.
     """
     record = get_record(request)
+    service.rates.admit(_client_of(request))
     async with (
-        _deadline(service.settings.request_timeout_s),
+        _deadline(timeout_s),
         service.uploads.enter(),
         open_spool(service.spool) as folder,
     ):
@@ -47,6 +51,11 @@ async def answer_upload(
             upload = await _receive(request, service, folder, kinds=kinds)
         record.num_bytes = upload.num_bytes
         return await _until_disconnect(request, work(upload))
+
+
+def _client_of(request: Request) -> str:
+    """Return who asks, by address."""
+    return request.client.host if request.client else ""
 
 
 @asynccontextmanager

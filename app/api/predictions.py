@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from app.answers import predict
-from app.api.dependencies import RecordDep, ServiceDep
+from app.api.dependencies import RecordDep, ServiceDep, TimeoutDep
 from app.api.documents import (
     FRAMES_BODIES,
     UPLOAD_PROBLEMS,
@@ -30,6 +30,7 @@ async def predict_video(
     query: Annotated[PredictionQuery, Query()],
     service: ServiceDep,
     record: RecordDep,
+    timeout_s: TimeoutDep,
 ) -> PredictionAnswer:
     """Answer a video: multipart field `clip`, or its bare bytes as the body.
 
@@ -37,7 +38,7 @@ async def predict_video(
     if the video covers half of it or more. What a window lacks at its end is filled by repeating
     the last frame, and `num_padded_frames` says how often.
     """
-    return await _predict(request, service, query, record, kinds=VIDEO_KINDS)
+    return await _predict(request, service, query, record, timeout_s=timeout_s, kinds=VIDEO_KINDS)
 
 
 @router.post("/frames", responses=RESPONSES, openapi_extra=describe_body(FRAMES_BODIES))
@@ -46,13 +47,14 @@ async def predict_frames(
     query: Annotated[FramesQuery, Query()],
     service: ServiceDep,
     record: RecordDep,
+    timeout_s: TimeoutDep,
 ) -> PredictionAnswer:
     """Answer frames: JPEG or PNG parts named `frames`, or one `.npy` array as the body.
 
     Images and arrays (T, H, W, 3) are a video of `frame_rate_hz`; arrays (N, T, H, W, 3) are N
     windows.
     """
-    return await _predict(request, service, query, record, kinds=FRAMES_KINDS)
+    return await _predict(request, service, query, record, timeout_s=timeout_s, kinds=FRAMES_KINDS)
 
 
 async def _predict(
@@ -61,6 +63,7 @@ async def _predict(
     query: PredictionQuery,
     record: RequestRecord,
     *,
+    timeout_s: float,
     kinds: frozenset[UploadKind],
 ) -> PredictionAnswer:
     trial = service.experiments.begin(query.model, request.headers, record)
@@ -70,6 +73,7 @@ async def _predict(
         return await answer_upload(
             request,
             service,
+            timeout_s=timeout_s,
             kinds=kinds,
             work=lambda upload: predict(
                 service,

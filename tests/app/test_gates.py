@@ -33,13 +33,47 @@ def test_gate_refuses_whom_the_queue_does_not_hold() -> None:
         async with gate.enter():
             waiting = asyncio.create_task(gate.acquire())
             await asyncio.sleep(0)
-            with pytest.raises(QueueFullError, match="decode is full: 2 requests may be at work"):
+            with pytest.raises(QueueFullError, match="1 requests are at work, and at most 1"):
                 await gate.acquire()
             num_waiting = gate.num_waiting
         await waiting
         return num_waiting
 
     assert asyncio.run(run()) == 1
+
+
+def test_work_that_waits_is_counted_in_its_unit() -> None:
+    async def run() -> tuple[str, float]:
+        gate = Gate("decode", capacity=1, max_waiting=6, unit="s of video")
+        async with gate.enter(3):
+            waiting = [asyncio.create_task(gate.acquire(work)) for work in (3, 2)]
+            await asyncio.sleep(0)
+            with pytest.raises(QueueFullError) as caught:
+                await gate.acquire(2)
+            work_waiting = gate.work_waiting
+            for task in waiting:
+                task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        return str(caught.value), work_waiting
+
+    message, work_waiting = asyncio.run(run())
+
+    assert message == "decode is full: 1 requests are at work, and at most 6 s of video may wait"
+    assert work_waiting == 5
+
+
+def test_work_larger_than_the_queue_may_wait_if_it_is_the_first() -> None:
+    async def run() -> float:
+        gate = Gate("decode", capacity=1, max_waiting=6, unit="s of video")
+        async with gate.enter(1):
+            waiting = asyncio.create_task(gate.acquire(100))
+            await asyncio.sleep(0)
+            with pytest.raises(QueueFullError):
+                await gate.acquire(1)
+        await waiting
+        return gate.work_waiting
+
+    assert asyncio.run(run()) == 0
 
 
 def test_who_gives_up_waiting_leaves_no_trace() -> None:

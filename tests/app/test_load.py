@@ -21,6 +21,7 @@ from tests.app.running import Running, make_settings, run_service, wait_for
 from tests.media import barcode_frames, write_video
 
 MakeService = Callable[..., Running]
+MP4 = {"content-type": "video/mp4"}
 
 
 class SlowDecoding:
@@ -86,7 +87,7 @@ def test_every_one_of_many_mixed_requests_gets_its_own_answer(
         answers = post_clip(client, clip, path=COMPARISONS, models=models).json()["answers"]
         return [answer["windows"] for answer in answers]
 
-    with run_service(make_settings(model_dir, decode_queue_size=32)) as running:
+    with run_service(make_settings(model_dir, decode_queue_s=100)) as running:
         alone = [ask(running.client, index) for index in range(24)]
         with ThreadPoolExecutor(12) as threads:
             together = list(threads.map(lambda index: ask(running.client, index), range(24)))
@@ -97,7 +98,7 @@ def test_every_one_of_many_mixed_requests_gets_its_own_answer(
 def test_no_more_requests_compute_at_once_than_fit_the_cores(
     model_dir: Path, clip_path: Path, slow: SlowDecoding
 ) -> None:
-    settings = make_settings(model_dir, cores=2, decode_queue_size=2)
+    settings = make_settings(model_dir, cores=2, decode_queue_s=7)
     with run_service(settings) as running, posting(running.client, clip_path, number=4) as answers:
         wait_for(lambda: running.service.lanes.num_waiting == 2)
         num_started = slow.num_started
@@ -107,7 +108,8 @@ def test_no_more_requests_compute_at_once_than_fit_the_cores(
 
     assert num_started == 2
     assert live.status_code == 200
-    assert assert_problem(refused, 503, "queue_full")["queue"] == "decode"
+    problem = assert_problem(refused, 503, "queue_full")
+    assert (problem["queue"], problem["accepted"], problem["unit"]) == ("decode", 7, "s of video")
     assert refused.headers["retry-after"] == "1"
     assert [response.status_code for response in answers] == [200] * 4
 
@@ -138,6 +140,61 @@ def test_request_that_takes_too_long_is_given_up(
     assert answered.status_code == 200
 
 
+@pytest.mark.parametrize(("asked_ms", "accepted_s"), [(200, 0.2), (900_000, 0.4)])
+def test_client_may_wait_for_less_than_the_service_allows_and_not_for_more(
+    model_dir: Path, clip_path: Path, slow: SlowDecoding, asked_ms: int, accepted_s: float
+) -> None:
+    headers = {**MP4, "X-Request-Timeout-Ms": str(asked_ms)}
+    with run_service(make_settings(model_dir, request_timeout_s=0.4)) as running:
+        late = running.client.post(VIDEO, content=clip_path.read_bytes(), headers=headers)
+        slow.let_go()
+
+    assert assert_problem(late, 504, "deadline_exceeded")["accepted_s"] == accepted_s
+
+
+@pytest.mark.parametrize("asked_ms", ["0", "-1", "soon", "99999999999", ""])
+def test_wrong_timeout_is_refused(client: httpx.Client, clip_path: Path, asked_ms: str) -> None:
+    headers = {**MP4, "X-Request-Timeout-Ms": asked_ms}
+
+    refused = client.post(VIDEO, content=clip_path.read_bytes(), headers=headers)
+
+    faults = assert_problem(refused, 422, "invalid_request")["faults"]
+    assert faults[0]["parameter"] == "x-request-timeout-ms"
+
+
+def test_long_clip_takes_the_place_of_many_short_ones(
+    model_dir: Path, clip_path: Path, tmp_path: Path, slow: SlowDecoding
+) -> None:
+    long = write_video(tmp_path / "long.mp4", barcode_frames(60), frame_rate_hz=4)
+    settings = make_settings(model_dir, cores=1, decode_queue_s=12)
+    with run_service(settings) as running, posting(running.client, clip_path, number=1):
+        lanes = running.service.lanes
+        wait_for(lambda: lanes.num_inside == 1)
+        with posting(running.client, clip_path, number=2) as short_ones:
+            wait_for(lambda: lanes.num_waiting == 2)
+            refused = post_clip(running.client, long)
+            slow.let_go()
+
+    assert_problem(refused, 503, "queue_full")
+    assert [response.status_code for response in short_ones] == [200, 200]
+
+
+def test_client_that_asks_too_often_is_told_when_to_come_again(
+    model_dir: Path, clip_path: Path
+) -> None:
+    with run_service(make_settings(model_dir, max_requests_per_minute=2)) as running:
+        codes = [post_clip(running.client, clip_path).status_code for _ in range(2)]
+        refused = post_clip(running.client, clip_path)
+        health = running.client.get("/health/ready")
+        metrics = running.client.get("/metrics").text
+
+    problem = assert_problem(refused, 429, "rate_exceeded")
+    assert (problem["limit"], problem["accepted"]) == ("max_requests_per_minute", 2)
+    assert 25 <= int(refused.headers["retry-after"]) <= 30
+    assert (codes, health.status_code) == ([200, 200], 200)
+    assert 'driver_activity_rejected_total{reason="rate_exceeded"} 1.0' in metrics
+
+
 def test_client_that_goes_away_is_not_worked_for(
     model_dir: Path, clip_path: Path, slow: SlowDecoding, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -149,13 +206,30 @@ def test_client_that_goes_away_is_not_worked_for(
         slow.let_go()
         answered = post_clip(running.client, clip_path)
         left = list(running.service.spool.iterdir())
+        metrics = running.client.get("/metrics").text
 
+    assert 'abandoned_video_seconds_total{stage="decode"} 3.0' in metrics
     assert answered.status_code == 200
     assert left == []
     assert '"code": "abandoned"' in caplog.text
 
 
-MP4 = {"content-type": "video/mp4"}
+def test_client_that_goes_away_leaves_the_queue(
+    model_dir: Path, clip_path: Path, slow: SlowDecoding
+) -> None:
+    clip = clip_path.read_bytes()
+    settings = make_settings(model_dir, cores=1)
+    with run_service(settings) as running, posting(running.client, clip_path, number=1) as answers:
+        lanes = running.service.lanes
+        wait_for(lambda: lanes.num_inside == 1)
+        with pytest.raises(httpx.ReadTimeout):
+            running.client.post(VIDEO, content=clip, headers=MP4, timeout=0.3)
+        wait_for(lambda: lanes.num_waiting == 0)
+        metrics = running.client.get("/metrics").text
+        slow.let_go()
+
+    assert 'abandoned_video_seconds_total{stage="queue"} 3.0' in metrics
+    assert (slow.num_started, answers[0].status_code) == (1, 200)
 
 
 def test_client_that_goes_away_while_it_uploads_leaves_nothing(
@@ -179,7 +253,7 @@ def test_client_that_goes_away_while_it_uploads_leaves_nothing(
     [
         (DecodeWorkerDiedError("the decoder ended with exit code -11"), 422, "decoder_crashed"),
         (DecodeTimeoutError(5), 504, "decode_timeout"),
-        (QueueFullError("decode", 1, 3), 503, "queue_full"),
+        (QueueFullError("decode", 1, 6, "s of video"), 503, "queue_full"),
     ],
 )
 def test_failure_of_a_worker_costs_one_request(
