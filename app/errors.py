@@ -5,6 +5,7 @@ The errors of `models` carry facts; which HTTP status they mean is decided here,
 
 import errno
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -142,8 +143,8 @@ class ProblemKind:
 
 INTERNAL_ERROR = ProblemKind(500, "internal_error", "The service failed")
 INVALID_REQUEST = ProblemKind(422, "invalid_request", "A parameter is not accepted")
-STORAGE_FULL = ProblemKind(507, "storage_full", "There is no room for the upload", True)
-STORAGE_ERRNOS = (errno.ENOSPC, errno.EDQUOT)
+STORAGE_UNAVAILABLE = ProblemKind(507, "storage_unavailable", "The upload cannot be stored", True)
+STORAGE_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 PROBLEMS: Mapping[type[DriverActivityError], ProblemKind] = {
     UploadTooLargeError: ProblemKind(413, "upload_too_large", "The body is too large"),
@@ -265,4 +266,4 @@ def _answer_os_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, OSError)
     if error.errno not in STORAGE_ERRNOS:
         raise error
-    return answer_problem(request, STORAGE_FULL, detail=STORAGE_FULL.title)
+    return answer_problem(request, STORAGE_UNAVAILABLE, detail=os.strerror(error.errno))

@@ -8,7 +8,7 @@ from app.errors import (
     INVALID_REQUEST,
     PROBLEM_MEDIA_TYPE,
     PROBLEMS,
-    STORAGE_FULL,
+    STORAGE_UNAVAILABLE,
     DeadlineExceededError,
     EmptyUploadError,
     InvalidUploadError,
@@ -66,7 +66,7 @@ FRAMES_BODIES: Mapping[str, Any] = {
 
 UPLOAD_PROBLEMS: tuple[ProblemKind, ...] = (
     INVALID_REQUEST,
-    STORAGE_FULL,
+    STORAGE_UNAVAILABLE,
     *(
         PROBLEMS[error]
         for error in (

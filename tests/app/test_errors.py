@@ -94,7 +94,7 @@ def test_full_disk_is_named_and_passes(
 
     response = post_clip(fragile.client, clip_path)
 
-    assert_problem(response, 507, "storage_full")
+    assert_problem(response, 507, "storage_unavailable")
     assert response.headers["retry-after"] == "1"
     assert "secret" not in response.text
 
