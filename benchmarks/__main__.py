@@ -18,6 +18,7 @@ from benchmarks.experiments import measure_experiments, plot_experiments, render
 from benchmarks.growth import measure_growth, plot_growth, render_growth
 from benchmarks.media import write_clips
 from benchmarks.network import measure_networks, plot_networks, render_networks
+from benchmarks.overload import measure_overload, plot_overload, render_overload
 from benchmarks.payloads import MAIN_CLIP, make_payloads
 from benchmarks.service import measure_service, plot_service, render_service
 from benchmarks.shipped import shipped_models
@@ -78,6 +79,11 @@ CASES = {
         measure=lambda folder: measure_soak(make_payloads(folder).mp4, folder=folder),
         render=render_soak,
         plot=plot_soak,
+    ),
+    "overload": Case(
+        measure=lambda folder: measure_overload(make_payloads(folder).mp4, folder=folder),
+        render=render_overload,
+        plot=plot_overload,
     ),
 }
 

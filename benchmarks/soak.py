@@ -37,8 +37,8 @@ def measure_soak(mp4: bytes, *, folder: Path, duration_s: float = DURATION_S) ->
         clients() as load,
         running(service_command(), log=folder / "soak.log") as server,
     ):
-        rate_hz = LOAD * _capacity_hz(load, server, post)
-        with _memory_over_time(server) as samples:
+        rate_hz = LOAD * measure_capacity_hz(load, server, post)
+        with memory_over_time(server) as samples:
             spell = load.open_loop(server.url, post, rate_hz=rate_hz, duration_s=duration_s, seed=0)
     minutes, memory_mb = zip(*samples, strict=True)
     return {
@@ -53,6 +53,34 @@ def measure_soak(mp4: bytes, *, folder: Path, duration_s: float = DURATION_S) ->
         "memory_mb": memory_mb,
         "growth_mb": _growth_mb(memory_mb),
     }
+
+
+def measure_capacity_hz(load: Clients, server: RunningServer, post: Post) -> float:
+    """Return how many requests a second a server answers that is kept as busy as it can be."""
+    spell = load.closed_loop(
+        server.url, post, num_clients=NUM_CAPACITY_CLIENTS, duration_s=CAPACITY_S
+    )
+    return spell.num_answers / spell.elapsed_s
+
+
+@contextmanager
+def memory_over_time(server: RunningServer) -> Iterator[list[tuple[float, float]]]:
+    """Collect minutes since the start and megabytes while the block runs."""
+    samples: list[tuple[float, float]] = []
+    ended, started = threading.Event(), time.perf_counter()
+
+    def sample() -> None:
+        while not ended.wait(SAMPLE_PERIOD_S):
+            minutes = (time.perf_counter() - started) / 60
+            samples.append((minutes, server.proportional_bytes() / 1e6))
+
+    thread = threading.Thread(target=sample)
+    thread.start()
+    try:
+        yield samples
+    finally:
+        ended.set()
+        thread.join()
 
 
 def render_soak(result: Mapping[str, Any]) -> str:
@@ -81,33 +109,6 @@ def plot_soak(result: Mapping[str, Any], path: Path) -> None:
     )
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=DOTS_PER_INCH)
-
-
-def _capacity_hz(load: Clients, server: RunningServer, post: Post) -> float:
-    spell = load.closed_loop(
-        server.url, post, num_clients=NUM_CAPACITY_CLIENTS, duration_s=CAPACITY_S
-    )
-    return spell.num_answers / spell.elapsed_s
-
-
-@contextmanager
-def _memory_over_time(server: RunningServer) -> Iterator[list[tuple[float, float]]]:
-    """Collect minutes since the start and megabytes while the block runs."""
-    samples: list[tuple[float, float]] = []
-    ended, started = threading.Event(), time.perf_counter()
-
-    def sample() -> None:
-        while not ended.wait(SAMPLE_PERIOD_S):
-            minutes = (time.perf_counter() - started) / 60
-            samples.append((minutes, server.proportional_bytes() / 1e6))
-
-    thread = threading.Thread(target=sample)
-    thread.start()
-    try:
-        yield samples
-    finally:
-        ended.set()
-        thread.join()
 
 
 def _growth_mb(memory_mb: tuple[float, ...]) -> float:
