@@ -1,6 +1,7 @@
 """What happens when much happens at once, or something takes too long."""
 
 import asyncio
+import random
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -16,11 +17,12 @@ from app import uploads
 from app.decoding import DecodePool, DecodeTimeoutError, DecodeWorkerDiedError
 from app.gates import QueueFullError
 from models.video.windows import VideoWindows
-from tests.app.posting import COMPARISONS, VIDEO, assert_problem, post_array, post_clip
+from tests.app.posting import COMPARISONS, FRAMES, VIDEO, assert_problem, npy_bytes, post_clip
 from tests.app.running import Running, make_settings, run_service, wait_for
 from tests.media import barcode_frames, write_video
 
 MakeService = Callable[..., Running]
+MODELS = ("tiny-fp32", "tiny-int8")
 MP4 = {"content-type": "video/mp4"}
 
 
@@ -68,29 +70,66 @@ def posting(client: httpx.Client, clip: Path, *, number: int) -> Iterator[list[h
         responses += [future.result() for future in futures]
 
 
-def test_every_one_of_many_mixed_requests_gets_its_own_answer(
-    model_dir: Path, tmp_path: Path
+class Mixture:
+    """Requests of every kind, good and bad, each with the answer that belongs to it.
+
+    Args:
+        client: Asks.
+        folder: Takes the clips.
+    """
+
+    def __init__(self, client: httpx.Client, folder: Path) -> None:
+        self._client = client
+        self._arrays = [barcode_frames(16)[index : index + 4] for index in range(4)]
+        self._clips = [
+            write_video(folder / f"{index}.mp4", barcode_frames(40)[5 * index :], frame_rate_hz=10)
+            for index in range(4)
+        ]
+        self._kinds = (self._video, self._array, self._comparison, self._garbage, self._truncated)
+        self.num_requests = 4 * 2 * len(self._kinds)
+
+    def ask(self, index: int) -> object:
+        """Ask the request of an index and return what is the same whenever it is asked."""
+        turn, kind = divmod(index, len(self._kinds))
+        response = self._kinds[kind](turn % 4, MODELS[turn // 4], f"request-{index:04}")
+        assert response.headers["x-request-id"] == f"request-{index:04}"
+        answer = response.json()
+        compared = [(one["model"], one["windows"]) for one in answer.get("answers", ())]
+        return response.status_code, answer.get("code"), answer.get("windows"), compared
+
+    def _post(self, path: str, data: bytes, request_id: str, **query: Any) -> httpx.Response:
+        kind = "application/x-npy" if path == FRAMES else "video/mp4"
+        headers = {"content-type": kind, "x-request-id": request_id}
+        return self._client.post(path, content=data, headers=headers, params=query)
+
+    def _video(self, index: int, model: str, request_id: str) -> httpx.Response:
+        return self._post(VIDEO, self._clips[index].read_bytes(), request_id, model=model)
+
+    def _array(self, index: int, model: str, request_id: str) -> httpx.Response:
+        return self._post(FRAMES, npy_bytes(self._arrays[index]), request_id, model=model)
+
+    def _comparison(self, index: int, model: str, request_id: str) -> httpx.Response:
+        clip = self._clips[index].read_bytes()
+        return self._post(COMPARISONS, clip, request_id, models=MODELS)
+
+    def _garbage(self, index: int, model: str, request_id: str) -> httpx.Response:
+        return self._post(VIDEO, b"no video", request_id, model=model)
+
+    def _truncated(self, index: int, model: str, request_id: str) -> httpx.Response:
+        return self._post(VIDEO, self._clips[index].read_bytes()[:-2000], request_id, model=model)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_every_one_of_many_mixed_requests_gets_the_one_answer_that_belongs_to_it(
+    model_dir: Path, tmp_path: Path, seed: int
 ) -> None:
-    clips = [
-        write_video(tmp_path / f"{index}.mp4", barcode_frames(40)[5 * index :], frame_rate_hz=10)
-        for index in range(4)
-    ]
-    arrays = [barcode_frames(16)[index : index + 4] for index in range(4)]
-    models = ["tiny-fp32", "tiny-int8"]
-
-    def ask(client: httpx.Client, index: int) -> object:
-        clip, model = clips[index % 4], models[index // 4 % 2]
-        if index % 3 == 0:
-            return post_clip(client, clip, model=model).json()["windows"]
-        if index % 3 == 1:
-            return post_array(client, arrays[index % 4], model=model).json()["windows"]
-        answers = post_clip(client, clip, path=COMPARISONS, models=models).json()["answers"]
-        return [answer["windows"] for answer in answers]
-
-    with run_service(make_settings(model_dir, decode_queue_s=100)) as running:
-        alone = [ask(running.client, index) for index in range(24)]
+    with run_service(make_settings(model_dir, decode_queue_s=1000)) as running:
+        mixture = Mixture(running.client, tmp_path)
+        order = list(range(mixture.num_requests))
+        alone = {index: mixture.ask(index) for index in order}
+        random.Random(seed).shuffle(order)
         with ThreadPoolExecutor(12) as threads:
-            together = list(threads.map(lambda index: ask(running.client, index), range(24)))
+            together = dict(zip(order, threads.map(mixture.ask, order), strict=True))
 
     assert together == alone
 
