@@ -10,11 +10,10 @@ from typing import Any
 
 import httpx
 import numpy as np
-from matplotlib.figure import Figure
 
 from benchmarks.load import Post, clients
 from benchmarks.servers import RunningServer, running, service_command
-from benchmarks.soak import measure_capacity_hz, memory_over_time
+from benchmarks.soak import measure_capacity_hz, memory_over_time, plot_memory
 
 DURATION_S = 120.0
 FACTOR = 4
@@ -22,8 +21,6 @@ USEFUL_S = 2.0
 """What a client waits for; a later answer is of no use to anybody."""
 HEALTH_PERIOD_S = 0.1
 HEALTH_DEADLINE_S = 10.0
-SIZE_INCHES = (8.0, 4.0)
-DOTS_PER_INCH = 120
 
 
 def measure_overload(mp4: bytes, *, folder: Path, duration_s: float = DURATION_S) -> dict[str, Any]:
@@ -96,17 +93,7 @@ def render_overload(result: Mapping[str, Any]) -> str:
 
 def plot_overload(result: Mapping[str, Any], path: Path) -> None:
     """Draw memory against time into a PNG file."""
-    figure = Figure(figsize=SIZE_INCHES, layout="constrained")
-    axes = figure.subplots()
-    axes.plot(result["minutes"], result["memory_mb"])
-    axes.set(
-        title=f"At {result['factor']} times its capacity",
-        xlabel="minutes",
-        ylabel="memory, MB",
-        ylim=(0, None),
-    )
-    axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=DOTS_PER_INCH)
+    plot_memory(result, path, title=f"At {result['factor']} times its capacity")
 
 
 @contextmanager

@@ -101,12 +101,15 @@ def render_soak(result: Mapping[str, Any]) -> str:
 
 def plot_soak(result: Mapping[str, Any], path: Path) -> None:
     """Draw memory against time into a PNG file."""
+    plot_memory(result, path, title=f"At {LOAD:.0%} of capacity")
+
+
+def plot_memory(result: Mapping[str, Any], path: Path, *, title: str) -> None:
+    """Draw a result's memory against its minutes into a PNG file."""
     figure = Figure(figsize=SIZE_INCHES, layout="constrained")
     axes = figure.subplots()
     axes.plot(result["minutes"], result["memory_mb"])
-    axes.set(
-        title=f"At {LOAD:.0%} of capacity", xlabel="minutes", ylabel="memory, MB", ylim=(0, None)
-    )
+    axes.set(title=title, xlabel="minutes", ylabel="memory, MB", ylim=(0, None))
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=DOTS_PER_INCH)
 
