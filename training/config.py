@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -32,7 +32,8 @@ class ViewedData(Section):
         root: Folder of the data set, as Drive&Act is laid out: it holds `iccv_activities_3s` and
             one folder of videos a view.
         views: Cameras, such as `inner_mirror`; their clips are joined.
-        test_views: Cameras to test on, if others: how well a model does from where it never looked.
+        test_views: Further cameras to test on, which training never sees: how well a model does
+            from where it never looked.
         split: Which of the three official splits.
     """
 
@@ -40,6 +41,13 @@ class ViewedData(Section):
     views: tuple[str, ...] = Field(min_length=1)
     test_views: tuple[str, ...] = ()
     split: Literal[0, 1, 2] = 0
+
+    @model_validator(mode="after")
+    def _check_test_views(self) -> Self:
+        for view in self.test_views:
+            if view in self.views:
+                raise ValueError(f"test view {view!r} is one of views, must be a further camera")
+        return self
 
 
 class SyntheticData(ViewedData):

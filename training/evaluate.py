@@ -5,7 +5,7 @@ Tensor legend: N clips, T frames, H W pixels, C channels, K classes.
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,8 @@ from training.workspace import Workspace
 
 RESULTS = "evaluation.json"
 ANSWERS = "answers.npz"
-"""`probs_NK` of every stage by name for the test split, and the true classes as `labels`."""
+"""`probs_NK` of every stage by name for the test split, and the true classes as `labels`, both
+without the clips of cameras that training never sees."""
 PUBLISHED_STAGES: tuple[Stage, ...] = ("distilled", "int8")
 BATCH_SIZE = 16
 
@@ -53,10 +54,15 @@ class Answers:
         """Return `probs_NK` as a published model gives them."""
         return softmax(self.logits_NK, temperature=self.temperature)
 
+    def of(self, chosen_N: NDArray[np.bool_]) -> "Answers":
+        """Return the answers to some of the clips."""
+        return replace(self, logits_NK=self.logits_NK[chosen_N])
+
 
 def evaluate_models(workspace: Workspace) -> None:
     """Write `evaluation.json`, the answers, and a confusion matrix for teacher and students.
 
+    Clips of cameras that training never sees are measured apart, as `unseen_views`.
     `evaluation.json` also holds what the published students' answers and their clips look like.
     Students are measured as exported, on openvino; the int8 student also on torch.
     """
@@ -66,16 +72,29 @@ def evaluate_models(workspace: Workspace) -> None:
         answers[stage] = _answer(workspace, _stage_infer(workspace, stage, "openvino"), stage)
     on_torch = _stage_infer(workspace, "int8", "torch")
     answers["int8_torch"] = _answer(workspace, on_torch, "int8 on torch")
-    label_index_N = workspace.label_index(workspace.test_clips.examples)
-    probs = {name: answer.probabilities() for name, answer in answers.items()}
-    results = compare_answers(answers, label_index_N) | {
-        "drift_references": _describe_answers(workspace, probs)
+    examples = workspace.test_clips.examples
+    is_unseen_N, all_label_index_N = (
+        workspace.is_view_unseen(examples),
+        workspace.label_index(examples),
+    )
+    seen = {name: answer.of(~is_unseen_N) for name, answer in answers.items()}
+    label_index_N = all_label_index_N[~is_unseen_N]
+    probs = {name: answer.probabilities() for name, answer in seen.items()}
+    results = compare_answers(seen, label_index_N) | {
+        "unseen_views": {
+            name: _measure(answer.of(is_unseen_N), all_label_index_N[is_unseen_N])
+            for name, answer in answers.items()
+            if is_unseen_N.any()
+        },
+        "drift_references": _describe_answers(workspace, probs),
     }
     np.savez_compressed(workspace.path(ANSWERS), allow_pickle=False, labels=label_index_N, **probs)
     workspace.path(RESULTS).write_text(json.dumps(results, indent=2), encoding="utf-8")
     for name, figures in results["stages"].items():
         report(name, figures)
-        _plot(workspace, name, probs[name])
+        _plot(workspace, name, probs[name], label_index_N)
+    for name, figures in results["unseen_views"].items():
+        report(f"{name}, unseen cameras", figures)
     report("agreement", results["agreement"])
 
 
@@ -130,7 +149,8 @@ def _describe_answers(
     It is the test split, for which the card's figures were measured; the validation split chose
     the temperature, which flatters the confidence there.
     """
-    footage = Footage.measure(workspace.test_clips.clips_NTHWC)
+    clips = workspace.test_clips
+    footage = Footage.measure(clips.clips_NTHWC[~workspace.is_view_unseen(clips.examples)])
     labels = workspace.recipe.labels
     return {
         stage: make_reference(probs[stage], footage, labels=labels).model_dump(mode="json")
@@ -172,10 +192,14 @@ def infer_all(infer: Infer, clips_NTHWC: NDArray[np.uint8], title: str) -> NDArr
     return np.concatenate(logits)
 
 
-def _plot(workspace: Workspace, name: str, probs_NK: NDArray[np.float32]) -> None:
+def _plot(
+    workspace: Workspace,
+    name: str,
+    probs_NK: NDArray[np.float32],
+    label_index_N: NDArray[np.int64],
+) -> None:
     labels = workspace.recipe.labels
-    truth_N = workspace.label_index(workspace.test_clips.examples)
-    counts_KK = count_confusions(probs_NK.argmax(axis=1), truth_N, num_classes=len(labels))
+    counts_KK = count_confusions(probs_NK.argmax(axis=1), label_index_N, num_classes=len(labels))
     title = f"{workspace.recipe.name}: {name}, test split"
     figure = draw_confusions(counts_KK, labels, title=title)
     figure.savefig(workspace.path(f"confusions.{name}.png"), dpi=110)

@@ -19,13 +19,19 @@ def export_models(workspace: Workspace) -> None:
     export = workspace.recipe.export
     results = read_results(workspace)
     stages = results["stages"]
-    float_metrics = {"test": stages["distilled"]} | _context(stages)
+    unseen = results["unseen_views"]
+    float_metrics = {
+        "test": stages["distilled"],
+        **_context(stages),
+        **({"test_unseen_views": unseen["distilled"]} if unseen else {}),
+    }
     int8_metrics = {
         "test": stages["int8"],
         "test_torch": stages["int8_torch"],
         "test_post_training": stages["ptq"],
         "test_parent": stages["distilled"],
         "agreement": results["agreement"],
+        **({"test_unseen_views": unseen["int8"]} if unseen else {}),
     }
     parent = f"{export.name}-fp32@{export.version}"
     temperatures = results["temperatures"]

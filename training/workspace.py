@@ -19,6 +19,7 @@ from training.config import (
     ManifestData,
     Recipe,
     RecipeError,
+    ViewedData,
 )
 from training.data.cache import DecodedClips, decode_examples
 from training.data.drive_and_act import read_drive_and_act
@@ -104,8 +105,14 @@ class Workspace:
 
     @cached_property
     def test_clips(self) -> DecodedClips:
-        """The test split, decoded as the service would."""
+        """The test split, decoded as the service would; from all cameras that test."""
         return self._decode("test", self.recipe.spec)
+
+    def is_view_unseen(self, examples: Sequence[Example]) -> NDArray[np.bool_]:
+        """Tell of each example whether it is from a camera that training never sees."""
+        data = self.recipe.data
+        unseen = data.test_views if isinstance(data, ViewedData) else ()
+        return np.array([example.view in unseen for example in examples], dtype=np.bool_)
 
     def label_index(self, examples: Sequence[Example]) -> NDArray[np.int64]:
         """Return the int64 label index of each example."""
@@ -172,7 +179,7 @@ def read_examples(recipe: Recipe) -> list[Example]:
     return read_drive_and_act(
         data.root,
         views=data.views,
-        test_views=data.test_views or data.views,
+        test_views=(*data.views, *data.test_views),
         split_index=data.split,
         video_suffix=data.video_suffix,
         frame_rate_hz=data.frame_rate_hz,

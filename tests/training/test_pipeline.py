@@ -72,7 +72,13 @@ def test_int8_card_names_its_parent_and_both_say_what_was_measured(workspace: Wo
 
     assert int8["parent"] == "smoke-fp32@1"
     assert fp32["metrics"]["test"] == int8["metrics"]["test_parent"]
-    assert set(fp32["metrics"]) == {"test", "test_teacher", "test_labels_only"}
+    assert set(fp32["metrics"]) == {
+        "test",
+        "test_unseen_views",
+        "test_teacher",
+        "test_labels_only",
+    }
+    assert "test_unseen_views" in int8["metrics"]
     assert 0 <= int8["metrics"]["agreement"]["int8_with_fp32"] <= 1
     assert "calibration_error_unscaled" in int8["metrics"]["test"]
     assert fp32["temperature"] != 1.0
@@ -83,7 +89,9 @@ def test_every_stage_is_measured_and_has_a_confusion_matrix(workspace: Workspace
     results = json.loads(workspace.path("evaluation.json").read_text())
 
     stages = {"teacher", "scratch", "distilled", "ptq", "int8", "int8_torch"}
-    assert set(results["stages"]) == stages
+    assert set(results["stages"]) == set(results["unseen_views"]) == stages
+    for part in ("stages", "unseen_views"):
+        assert all(figures["num_examples"] == 34 for figures in results[part].values())
     for name in stages:
         assert workspace.path(f"confusions.{name}.png").stat().st_size > 10_000
 
@@ -99,7 +107,8 @@ def test_card_says_what_its_model_answered_to_the_test_split(
     reference = card.drift_reference
 
     assert reference is not None
-    assert reference.num_clips == len(workspace.test_clips.examples) == len(probs_NK)
+    is_unseen_N = workspace.is_view_unseen(workspace.test_clips.examples)
+    assert reference.num_clips == (~is_unseen_N).sum() == len(probs_NK) > 0
     counts_K = np.bincount(probs_NK.argmax(axis=1), minlength=len(card.labels))
     assert list(reference.labels.values()) == pytest.approx(counts_K / len(probs_NK))
     confidence_N = probs_NK.max(axis=1).astype(np.float64)

@@ -121,7 +121,13 @@ def _write_evaluated_run(recipe: Recipe, **results: Any) -> Workspace:
         (folder / ONNX_FILE).touch()
     stages = {name: {"top1": 0.5} for name in ("distilled", "ptq", "int8", "int8_torch")}
     temperatures = dict.fromkeys(PUBLISHED_STAGES, 1.0)
-    written = {"stages": stages, "temperatures": temperatures, "agreement": {}, **results}
+    written = {
+        "stages": stages,
+        "temperatures": temperatures,
+        "agreement": {},
+        "unseen_views": {},
+        **results,
+    }
     workspace.path(RESULTS).write_text(json.dumps(written))
     return workspace
 

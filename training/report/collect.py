@@ -29,6 +29,7 @@ class StageRun:
 
     Attributes:
         figures: What was measured on the test split; ratios are 0-1.
+        unseen_accuracy: Balanced accuracy from cameras that training never saw, if any tested.
         agreement: Share of test clips answered as its teacher or parent does, where it has one.
         history: Figures of every epoch, empty for what was not trained.
         probs_NK: Answers for the test split.
@@ -37,6 +38,7 @@ class StageRun:
     """
 
     figures: dict[str, float]
+    unseen_accuracy: float | None
     agreement: float | None
     history: list[dict[str, float]]
     probs_NK: NDArray[np.float32]
@@ -64,12 +66,16 @@ class Row:
 
     def mean(self, figure: str) -> float:
         """Return the mean of a figure over the runs."""
-        return float(np.mean([run.figures[figure] for run in self.runs]))
+        return float(np.mean(self.values(figure)))
 
-    def deviation(self, figure: str) -> float:
-        """Return the standard deviation of a figure over the runs, 0 for a single one."""
-        values = [run.figures[figure] for run in self.runs]
-        return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    def values(self, figure: str) -> list[float]:
+        """Return a figure of every run."""
+        return [run.figures[figure] for run in self.runs]
+
+    @property
+    def unseen_accuracies(self) -> list[float]:
+        """Balanced accuracies from unseen cameras, of the runs that had any."""
+        return [run.unseen_accuracy for run in self.runs if run.unseen_accuracy is not None]
 
     @property
     def agreement(self) -> float | None:
@@ -125,6 +131,7 @@ def _collect_stage(folder: Path, stage: str) -> StageRun:
         probs_NK, label_index_N = answers[stage], answers["labels"]
     return StageRun(
         figures=results["stages"][stage],
+        unseen_accuracy=results["unseen_views"].get(stage, {}).get("balanced_accuracy"),
         agreement=results["agreement"].get(AGREEMENTS.get(stage, "")),
         history=_read_history(folder / f"{stage}.json"),
         probs_NK=probs_NK,

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from training.report.collect import Row
 
 HEADER = (
@@ -13,6 +15,7 @@ HEADER = (
     "macro F1",
     "calibration error, raw",
     "calibration error, scaled",
+    "balanced accuracy, unseen cameras",
     "agreement",
     "size, MB",
     "latency, ms",
@@ -39,7 +42,8 @@ def make_cells(
             row.recipe,
             row.stage,
             str(len(row.runs)),
-            *(_spread(row, name) for name in RATIOS),
+            *(_spread(row.values(name)) for name in RATIOS),
+            _spread(row.unseen_accuracies) if row.unseen_accuracies else "",
             "" if row.agreement is None else f"{row.agreement:.3f}",
             f"{row.runs[0].size_bytes / 1e6:.2f}",
             f"{latencies_ms[row.recipe, row.stage]:.2f}",
@@ -55,6 +59,6 @@ def render_markdown(cells: Sequence[Sequence[str]], commands: Sequence[str], ver
     return "\n".join([table, "", f"Measured with {versions}:", "", "```sh", *commands, "```", ""])
 
 
-def _spread(row: Row, figure: str) -> str:
-    mean = f"{row.mean(figure):.3f}"
-    return f"{mean} ± {row.deviation(figure):.3f}" if len(row.runs) > 1 else mean
+def _spread(values: Sequence[float]) -> str:
+    mean = f"{np.mean(values):.3f}"
+    return f"{mean} ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else mean
