@@ -83,6 +83,7 @@ class Service:
             num_workers=settings.num_decode_workers,
             timeout_s=settings.decode_timeout_s,
             max_waiting=settings.num_lanes,
+            max_worker_bytes=settings.max_worker_bytes,
         )
         self.inference = InferencePool(
             num_workers=settings.num_inference_workers, max_waiting=settings.inference_queue_size

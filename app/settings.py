@@ -168,6 +168,11 @@ class Settings(SharedSettings):
     decode_timeout_s: Seconds = Field(
         default=20, description="Longest time that one video may take to decode, in seconds."
     )
+    max_worker_bytes: int = Field(
+        default=2048 * MIB,
+        ge=512 * MIB,
+        description="Largest address space of a process that decodes, in bytes.",
+    )
     request_timeout_s: Seconds = Field(
         default=30, description="Longest time that one request may take, upload included."
     )

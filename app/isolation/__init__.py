@@ -1,0 +1,5 @@
+"""What a process that reads strangers' files may still do, if such a file takes it over.
+
+`limits` bounds what it uses, `seccomp` and `landlock` take away what decoding never needs, and
+`environment` keeps settings from it. Each works without privileges, in a container too.
+"""
