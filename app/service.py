@@ -65,6 +65,8 @@ class Service:
             max_frames=settings.max_frames,
             max_windows=settings.max_windows,
             max_batch_bytes=settings.max_batch_bytes,
+            max_decoded_bytes=settings.max_decoded_bytes,
+            max_streams=settings.max_streams,
             min_frames=settings.min_frames,
         )
         self.registry = ModelRegistry(

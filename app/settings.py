@@ -139,6 +139,14 @@ class Settings(SharedSettings):
     max_batch_bytes: Count = Field(
         default=512 * MIB, description="Largest array of frames, in bytes."
     )
+    max_decoded_bytes: Count = Field(
+        default=24 * 1024 * MIB,
+        description="Most bytes of all pictures of a video as they are decoded: two minutes of "
+        "full HD at 60 Hz take less, two minutes of the largest pictures more.",
+    )
+    max_streams: Count = Field(
+        default=32, description="Most streams of a file, sound and subtitles included."
+    )
     min_frames: Count = Field(
         default=2,
         description="Fewest frames that are answered; from there up to a window's need the last "
