@@ -11,7 +11,6 @@ import asyncio
 import dataclasses
 import math
 import mmap
-import multiprocessing
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -32,6 +31,7 @@ from pebble import ProcessExpired, ProcessFuture, ProcessPool
 from app.gates import Gate
 from app.isolation.environment import without_secrets
 from app.isolation.limits import JobBudget
+from app.isolation.messages import CheckingContext
 from app.isolation.worker import find_isolation, isolate_process
 from models.errors import DriverActivityError
 from models.spec import ClipSpec
@@ -238,6 +238,8 @@ class DecodePool:
                 raise DecodeTimeoutError(self._timeout_s) from exc
             message = f"the decoder ended with exit code {exc.exitcode}"
             raise DecodeWorkerDiedError(message) from exc
+        except BrokenProcessPool as exc:  # for the second time
+            raise DecodeWorkerDiedError("the decoder did not answer as it should") from exc
         except MemoryError as exc:
             message = f"decoding needs more than {self._max_worker_bytes} bytes of memory"
             raise DecodeWorkerDiedError(message) from exc
@@ -265,7 +267,7 @@ class DecodePool:
                     return
                 self._pool.stop()
                 self._pool.join()
-            context = multiprocessing.get_context("forkserver")
+            context = CheckingContext()
             context.set_forkserver_preload(PRELOADED_MODULES)
             with without_secrets():  # workers have the environment that their server starts with
                 forkserver.ensure_running()
@@ -288,8 +290,16 @@ def _prepare_worker(max_bytes: int) -> None:
 
 
 def _work_within(budget: JobBudget, result: Path, read: Read) -> Decoded:
-    with budget.spend():
-        return _work(result, read)
+    """Work, and let out only errors that the service reads; see `app.isolation.messages`."""
+    try:
+        with budget.spend():
+            return _work(result, read)
+    except (DriverActivityError, OSError):
+        raise
+    except MemoryError as exc:  # NumPy has its own
+        raise MemoryError(str(exc)) from exc
+    except Exception as exc:
+        raise RuntimeError(f"decoding failed: {exc!r}") from exc
 
 
 def _work(result: Path, read: Read) -> Decoded:

@@ -9,6 +9,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
+import numpy as np
+
 from app.isolation.limits import JobBudget
 from models.video.decode import write_windows
 from models.video.job import DecodeJob
@@ -25,6 +27,21 @@ def write_bytes(num_bytes: int, target: BinaryIO) -> Any:
     """Write so many bytes as the result."""
     target.write(bytes(num_bytes))
     target.flush()
+
+
+class Bomb:
+    """Has whoever unpickles it make a folder."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self._path),)
+
+
+def allocate_array(num_bytes: int) -> None:
+    """Fill an array of so many bytes."""
+    np.ones(num_bytes, np.uint8)
 
 
 def spin(cpu_s: float) -> None:

@@ -23,6 +23,7 @@ from models.video.decode import read_windows
 from models.video.job import DecodeJob
 from models.video.limits import DecodeLimits
 from models.video.windows import VideoWindows
+from tests.app import jobs
 from tests.app.pools import LIMITS, SPEC, MakePool, read, run_instead, wait_until
 from tests.media import barcode_frames, encode_image, write_video
 
@@ -133,8 +134,9 @@ def test_crash_leaves_the_jobs_beside_it_alone(make_pool: MakePool, video_path: 
 def test_memory_bomb_costs_one_job_only(make_pool: MakePool, video_path: Path) -> None:
     pool = make_pool(max_worker_bytes=2**30)
 
-    with pytest.raises(DecodeWorkerDiedError, match="more than 1073741824 bytes"):
-        asyncio.run(run_instead(pool, bytearray, 2**31))
+    for allocate in (bytearray, jobs.allocate_array):
+        with pytest.raises(DecodeWorkerDiedError, match="more than 1073741824 bytes"):
+            asyncio.run(run_instead(pool, allocate, 2**31))
 
     assert read(pool, video_path).info.num_frames == 45
 

@@ -52,7 +52,7 @@ def test_failure_is_told_and_its_file_is_kept(
 
     name, data = mutate(clips, 7, seed=SEED)
     assert found.has_failed
-    assert found.failures[7].startswith(f"{name}: failed: KeyError")
+    assert found.failures[7].startswith(f'{name}: failed: RuntimeError("decoding failed: KeyError')
     assert (tmp_path / f"{SEED}-7-{name}").read_bytes() == data
 
 

@@ -20,6 +20,7 @@ from structlog.testing import capture_logs
 from app.decoding import DecodeTimeoutError, DecodeWorkerDiedError
 from app.isolation.landlock import landlock_version
 from app.isolation.limits import MAX_OPEN_FILES
+from app.isolation.messages import MAX_MESSAGE_BYTES
 from app.isolation.worker import find_isolation
 from models.video.limits import DecodeLimits
 from tests.app import jobs
@@ -90,6 +91,34 @@ def test_worker_cannot_look_into_the_service(make_pool: MakePool, name: str) -> 
 
     with pytest.raises(PermissionError):
         asyncio.run(run_instead(pool, Path(f"/proc/{os.getpid()}/{name}").read_bytes))
+
+
+def test_message_of_a_worker_runs_nothing_in_the_service(
+    make_pool: MakePool, video_path: Path, tmp_path: Path
+) -> None:
+    pool = make_pool()
+
+    with pytest.raises(DecodeWorkerDiedError, match="did not answer as it should"):
+        asyncio.run(run_instead(pool, jobs.Bomb, tmp_path / "exploded"))
+
+    assert not (tmp_path / "exploded").exists()
+    assert read(pool, video_path).info.num_frames == 45
+
+
+def test_message_of_a_worker_is_bounded(make_pool: MakePool, video_path: Path) -> None:
+    pool = make_pool()
+
+    with pytest.raises(DecodeWorkerDiedError, match="did not answer as it should"):
+        asyncio.run(run_instead(pool, bytes, MAX_MESSAGE_BYTES))
+
+    assert read(pool, video_path).info.num_frames == 45
+
+
+def test_error_that_nobody_expects_comes_back_by_its_name(make_pool: MakePool) -> None:
+    pool = make_pool()
+
+    with pytest.raises(RuntimeError, match=r"decoding failed: ZeroDivisionError\('"):
+        asyncio.run(run_instead(pool, divmod, 1, 0))
 
 
 def test_start_logs_once_what_is_in_force(make_pool: MakePool) -> None:
