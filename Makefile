@@ -4,7 +4,7 @@
 # make train   both students, from data to export; about six hours on two cores, and resumes
 # make bench   every figure of benchmarks/results and the README's table, against other libraries
 #              and servers; an hour on a quiet machine; CASES="network decoding" for some of it
-# make soak    ten minutes of load, and two of four times too much
+# make soak    ten minutes of load, two of four times too much, then 20,000 damaged videos
 # make container   build the image, run it, and post a clip to it
 
 PYTHON ?= python3.11
@@ -54,6 +54,7 @@ bench: $(BENCH_VENV)/installed $(MLSERVER_VENV)/installed
 
 soak: $(BENCH_VENV)/installed
 	$(BENCH_VENV)/bin/python -m benchmarks soak overload
+	$(BENCH_VENV)/bin/python -m tests.fuzz --cases 20000
 
 # The project beside its peers: what these need goes into no other environment. torchcodec reads
 # video with the FFmpeg that the system has.

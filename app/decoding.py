@@ -3,13 +3,14 @@
 FFmpeg reads what strangers send. It runs in a few processes of its own: a crash, a hang or a memory
 bomb ends one of them, which is replaced, and one request. The decoded windows come back in a file
 that this process names, maps and unlinks, so that a worker leaves nothing behind however it ends.
-This process never loads FFmpeg.
+This process never loads FFmpeg. Before its first job a worker gives up what decoding does not need:
+sockets, processes, and the sight of other processes, see `app.isolation`.
 """
 
 import asyncio
+import dataclasses
+import math
 import mmap
-import multiprocessing
-import resource
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -17,15 +18,21 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
+from multiprocessing import forkserver
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, BinaryIO
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from app.gates import Gate
+from app.isolation.environment import without_secrets
+from app.isolation.limits import JobBudget
+from app.isolation.messages import CheckingContext
+from app.isolation.worker import find_isolation, isolate_process
 from models.errors import DriverActivityError
 from models.spec import ClipSpec
 from models.video.arrays import array_to_windows, has_model_size, parse_npy
@@ -43,7 +50,7 @@ Decoded = tuple[tuple[WindowSpan, ...], VideoInfo]
 Read = Callable[[BinaryIO], Decoded]
 """Writes the bytes of windows_NTHWC to a file, in a worker."""
 
-Job = tuple[Path, Read]
+Job = tuple[JobBudget, Path, Read]
 Options = dict[str, Any]
 
 
@@ -90,7 +97,8 @@ class DecodePool:
 
     Args:
         num_workers: Processes, each with one decoder thread.
-        timeout_s: Longest time that one job may run, its wait not included.
+        timeout_s: Longest time that one job may run, its wait not included; it may not use more
+            processor time either.
         spool_dir: Where results pass through, in pages that hardly ever reach a disk; None for
             the system's folder of temporary files.
         max_waiting: Most jobs that wait; a further one is refused.
@@ -127,13 +135,16 @@ class DecodePool:
         return self._gate.num_inside
 
     def start(self) -> None:
-        """Start the workers and wait until the first one answers.
+        """Start the workers, wait until the first one answers, and log how far it is isolated.
 
         Raises:
             TimeoutError: If none does within half a minute.
         """
         self._renew_pool()
-        self._pool.schedule(_do_nothing).result(timeout=START_TIMEOUT_S)
+        isolation = self._pool.schedule(find_isolation).result(timeout=START_TIMEOUT_S)
+        in_force = dataclasses.asdict(isolation)
+        log = structlog.get_logger("driver_activity.decoding")
+        (log.info if all(in_force.values()) else log.warning)("decoder_started", **in_force)
 
     def close(self, *, timeout_s: float) -> None:
         """Let the jobs that run finish, for so long at most, and end the workers."""
@@ -166,7 +177,7 @@ class DecodePool:
             QueueFullError: If too many jobs wait.
         """
         job = DecodeJob(spec=spec, stride_s=stride_s, limits=limits, mode=mode)
-        return await self._run(partial(_read_video, source, job), spec)
+        return await self._run(partial(_read_video, source, job), spec, limits)
 
     async def read_images(
         self,
@@ -183,7 +194,7 @@ class DecodePool:
             DriverActivityError: As `read_windows`.
         """
         options = {"frame_rate_hz": frame_rate_hz, "stride_s": stride_s, "limits": limits}
-        return await self._run(partial(_read_images, sources, spec, options), spec)
+        return await self._run(partial(_read_images, sources, spec, options), spec, limits)
 
     async def read_array(
         self,
@@ -206,12 +217,15 @@ class DecodePool:
             video = _read_unless_scaled(source, spec, options)
         else:
             video = await asyncio.to_thread(_read_unless_scaled, source, spec, options)
-        return video or await self._run(partial(_read_array, source, spec, options), spec)
+        return video or await self._run(partial(_read_array, source, spec, options), spec, limits)
 
-    async def _run(self, read: Read, spec: ClipSpec) -> VideoWindows:
+    async def _run(self, read: Read, spec: ClipSpec, limits: DecodeLimits) -> VideoWindows:
+        budget = JobBudget(
+            cpu_s=self._timeout_s, max_file_bytes=limits.max_windows * math.prod(spec.clip_shape)
+        )
         async with self._gate.enter():
             with NamedTemporaryFile(prefix="driver-activity-", dir=self._spool_dir) as file:
-                spans, info = await self._finish((Path(file.name), read))
+                spans, info = await self._finish((budget, Path(file.name), read))
                 memory = mmap.mmap(file.fileno(), 0)
         windows_NTHWC = np.frombuffer(memory, np.uint8).reshape(-1, *spec.clip_shape)
         return MappedWindows(windows_NTHWC=windows_NTHWC, spans=spans, info=info, memory=memory)
@@ -220,8 +234,12 @@ class DecodePool:
         try:
             return await self._attempt(job)
         except ProcessExpired as exc:
+            if exc.exitcode == -signal.SIGXCPU:
+                raise DecodeTimeoutError(self._timeout_s) from exc
             message = f"the decoder ended with exit code {exc.exitcode}"
             raise DecodeWorkerDiedError(message) from exc
+        except BrokenProcessPool as exc:  # for the second time
+            raise DecodeWorkerDiedError("the decoder did not answer as it should") from exc
         except MemoryError as exc:
             message = f"decoding needs more than {self._max_worker_bytes} bytes of memory"
             raise DecodeWorkerDiedError(message) from exc
@@ -237,7 +255,7 @@ class DecodePool:
     async def _submit(self, job: Job) -> "ProcessFuture[Decoded]":
         if self._is_closed or self._pool is None or not self._pool.active:
             await asyncio.to_thread(self._renew_pool)
-        return self._pool.schedule(_work, args=job, timeout=self._timeout_s)
+        return self._pool.schedule(_work_within, args=job, timeout=self._timeout_s)
 
     def _renew_pool(self) -> None:
         """Make a new pool if there is none, or if it broke; pebble's breaks on an idle death."""
@@ -249,8 +267,10 @@ class DecodePool:
                     return
                 self._pool.stop()
                 self._pool.join()
-            context = multiprocessing.get_context("forkserver")
+            context = CheckingContext()
             context.set_forkserver_preload(PRELOADED_MODULES)
+            with without_secrets():  # workers have the environment that their server starts with
+                forkserver.ensure_running()
             self._pool = ProcessPool(
                 max_workers=self._num_workers,
                 initializer=_prepare_worker,
@@ -263,14 +283,23 @@ def _prepare_worker(max_bytes: int) -> None:
     """Limit a new worker and load what it needs, before its first job."""
     # pebble installs a handler, which would not run while FFmpeg hangs in C.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    resource.setrlimit(resource.RLIMIT_AS, (max_bytes, max_bytes))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     import models.video.decode
     import models.video.frames  # noqa: F401
 
+    isolate_process(max_bytes=max_bytes)
 
-def _do_nothing() -> None:
-    """Answer, which shows that a worker is there."""
+
+def _work_within(budget: JobBudget, result: Path, read: Read) -> Decoded:
+    """Work, and let out only errors that the service reads; see `app.isolation.messages`."""
+    try:
+        with budget.spend():
+            return _work(result, read)
+    except (DriverActivityError, OSError):
+        raise
+    except MemoryError as exc:  # NumPy has its own
+        raise MemoryError(str(exc)) from exc
+    except Exception as exc:
+        raise RuntimeError(f"decoding failed: {exc!r}") from exc
 
 
 def _work(result: Path, read: Read) -> Decoded:

@@ -67,6 +67,8 @@ class Service:
             max_frames=settings.max_frames,
             max_windows=settings.max_windows,
             max_batch_bytes=settings.max_batch_bytes,
+            max_decoded_bytes=settings.max_decoded_bytes,
+            max_streams=settings.max_streams,
             min_frames=settings.min_frames,
         )
         self.registry = ModelRegistry(
@@ -90,6 +92,7 @@ class Service:
             num_workers=settings.num_decode_workers,
             timeout_s=settings.decode_timeout_s,
             max_waiting=settings.num_lanes,
+            max_worker_bytes=settings.max_worker_bytes,
         )
         self.inference = InferencePool(
             num_workers=settings.num_inference_workers, max_waiting=settings.inference_queue_size

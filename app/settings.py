@@ -140,6 +140,14 @@ class Settings(SharedSettings):
     max_batch_bytes: Count = Field(
         default=512 * MIB, description="Largest array of frames, in bytes."
     )
+    max_decoded_bytes: Count = Field(
+        default=24 * 1024 * MIB,
+        description="Most bytes of all pictures of a video as they are decoded: two minutes of "
+        "full HD at 60 Hz take less, two minutes of the largest pictures more.",
+    )
+    max_streams: Count = Field(
+        default=32, description="Most streams of a file, sound and subtitles included."
+    )
     min_frames: Count = Field(
         default=2,
         description="Fewest frames that are answered; from there up to a window's need the last "
@@ -170,6 +178,11 @@ class Settings(SharedSettings):
     )
     decode_timeout_s: Seconds = Field(
         default=20, description="Longest time that one video may take to decode, in seconds."
+    )
+    max_worker_bytes: int = Field(
+        default=2048 * MIB,
+        ge=512 * MIB,
+        description="Largest address space of a process that decodes, in bytes.",
     )
     request_timeout_s: Seconds = Field(
         default=30,

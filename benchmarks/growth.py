@@ -31,6 +31,7 @@ DOTS_PER_INCH = 120
 LIMITS = {
     "max-duration-s": "3600",
     "max-frames": "200000",
+    "max-decoded-bytes": "100000000000",
     "max-windows": "4000",
     "max-upload-bytes": "2000000000",
     "decode-timeout-s": "900",

@@ -13,7 +13,9 @@ REPOSITORY_ROOT = Path(__file__).resolve().parents[1]
 
 NO_SAMPLES = "the folder of sample media is not there"
 
-SKIPS_ALLOWED_IN_CI = (NO_SAMPLES,)
+NO_LANDLOCK = "the kernel has no Landlock"
+
+SKIPS_ALLOWED_IN_CI = (NO_SAMPLES, NO_LANDLOCK)
 """Reasons for which a test may be skipped in CI: what is no part of the project."""
 
 _unexpected_skips: list[str] = []

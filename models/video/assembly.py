@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from models.errors import InvalidFramesError, MediaTooShortError
 from models.spec import ClipSpec
 from models.video.limits import DecodeLimits
+from models.video.pictures import PictureMeter, StoredPicture
 from models.video.sampling import SampleGrid, WindowPlan
 from models.video.selection import SkippedFrame, SkippedFrameError
 from models.video.timeline import Shown, TimedFrame
@@ -23,18 +24,8 @@ from models.video.windows import DecodeMode, VideoInfo, VideoWindows, WindowSpan
 Picture = NDArray[np.uint8]
 
 
-class SizedFrame(TimedFrame, Protocol):
+class SizedFrame(TimedFrame, StoredPicture, Protocol):
     """A frame in time with its geometry: an av.VideoFrame has it."""
-
-    @property
-    def width(self) -> int:
-        """Width in pixels."""
-        ...
-
-    @property
-    def height(self) -> int:
-        """Height in pixels."""
-        ...
 
     @property
     def rotation(self) -> int:
@@ -82,11 +73,12 @@ def walk(
     Raises:
         MediaTooShortError: If there are too few frames.
         MediaLimitError: If a limit is exceeded, as soon as it is.
+        UnsupportedMediaError: If a picture's pixel format is not accepted.
         SkippedFrameError: If a frame that a window shows was skipped.
     """
     windows = _Windows(grid, write)
     safe_s = _safe_length_s(grid, limits)
-    last_frame, size_px = None, (0, 0)
+    last_frame, meter = None, PictureMeter(limits)
     for shown in video:
         windows.times_s.append(shown.start_s)
         if len(windows.times_s) > limits.max_frames:
@@ -95,10 +87,10 @@ def walk(
             _check_length(shown.stop_s, grid=grid, limits=limits)
         if not isinstance(shown.frame, SkippedFrame):
             last_frame = shown.frame
-            if size_px != (size_px := (last_frame.width, last_frame.height)):
-                limits.check_size(*size_px)
+            meter.check(last_frame)
             if grid.is_sampled(shown.start_s, shown.stop_s):
                 windows.add(scale(last_frame))
+        meter.count()
         windows.write_until(shown.stop_s)
     if last_frame is None or len(windows.times_s) < limits.min_frames:
         raise MediaTooShortError(len(windows.times_s), limits.min_frames)

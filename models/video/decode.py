@@ -36,8 +36,15 @@ from models.errors import UndecodableMediaError
 from models.spec import ClipSpec
 from models.video.assembly import Picture, video_info, walk, with_stand_ins
 from models.video.codec import Scaler, configure
-from models.video.container import demuxer_name, opened, stated_duration_s, video_stream
+from models.video.container import (
+    demuxer_name,
+    opened,
+    pass_over_others,
+    stated_duration_s,
+    video_stream,
+)
 from models.video.job import DecodeJob
+from models.video.pictures import check_pixel_format, stored_bytes
 from models.video.sampling import TIME_TOLERANCE_S
 from models.video.selection import (
     Need,
@@ -78,7 +85,8 @@ def read_windows(source: Path | BinaryIO, spec: ClipSpec, **options: Any) -> Vid
         options: The other attributes of a `DecodeJob`.
 
     Raises:
-        UnsupportedMediaError: If container or codec is not accepted, or there is no video stream.
+        UnsupportedMediaError: If container, codec or pixel format is not accepted, or there is no
+            video stream.
         UndecodableMediaError: If it is broken.
         MediaTooShortError: If it has fewer than `limits.min_frames` frames.
         MediaLimitError: If it is over a limit.
@@ -120,6 +128,7 @@ def _write(
 ) -> tuple[tuple[WindowSpan, ...], VideoInfo]:
     with opened(source, job.limits) as container:
         stream = video_stream(container)
+        pass_over_others(container, stream)
         _check_stated(container, stream, job)
         codec = stream.codec_context.codec.canonical_name
         options = DECODER_OPTIONS.get(codec, {}) | MODE_OPTIONS[job.mode]
@@ -150,9 +159,19 @@ def _write_window(target: BinaryIO, pictures: Sequence[Picture]) -> None:
 def _check_stated(container: InputContainer, stream: av.VideoStream, job: DecodeJob) -> None:
     """Check what headers say against the limits, before anything is decoded."""
     job.limits.check_size(stream.width, stream.height)
+    if stream.format is not None:
+        check_pixel_format(stream.format)
     if job.is_whole and demuxer_name(container) in INDEXED_FORMATS:
         job.limits.check("max_frames", stream.frames)
         job.limits.check("max_duration_s", stated_duration_s(container, stream))
+        job.limits.check("max_decoded_bytes", stream.frames * _picture_bytes(stream))
+
+
+def _picture_bytes(stream: av.VideoStream) -> int:
+    """Return what a picture takes by the header, or the least if it states no pixel format."""
+    if stream.format is None:
+        return stream.width * stream.height
+    return stored_bytes(stream.width, stream.height, stream.format)
 
 
 def _selection(container: InputContainer, stream: av.VideoStream, job: DecodeJob) -> Selection:

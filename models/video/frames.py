@@ -12,6 +12,7 @@ from models.spec import ClipSpec
 from models.video.assembly import assemble, plan_steady, steady_info
 from models.video.codec import Scaler, configure
 from models.video.limits import DEFAULT_LIMITS, DecodeLimits
+from models.video.pictures import check_pixel_format
 from models.video.sampling import sample_grid
 from models.video.signatures import check_images, image_codec
 from models.video.windows import VideoWindows
@@ -38,7 +39,7 @@ def images_to_windows(
         limits: What is accepted.
 
     Raises:
-        UnsupportedMediaError: If one is neither JPEG nor PNG.
+        UnsupportedMediaError: If one is neither JPEG nor PNG, or its pixel format is not accepted.
         UndecodableMediaError: If one that is sampled is broken, or the header of any.
         InvalidFramesError: If there are none, or they differ in size.
         MediaTooShortError: If there are too few.
@@ -65,4 +66,5 @@ def _decode_image(
         raise UndecodableMediaError(f"image cannot be decoded: {exc.strerror}") from exc
     if not frames or (frames[0].height, frames[0].width) != shape[1:3]:
         raise UndecodableMediaError("image has no picture of the size that its header states")
+    check_pixel_format(frames[0].format)
     return frames[0]

@@ -19,6 +19,9 @@ class DecodeLimits:
         max_frames: Frames walked over. Default: ten minutes at 60 Hz.
         max_windows: Windows of one video. Default: ten minutes at a stride of half a second.
         max_batch_bytes: A batch of images as raw RGB, T * H * W * 3.
+        max_decoded_bytes: The pictures of a video as its codec stores them, those included that
+            need no decoding. Default: ten minutes of full HD at 60 Hz take 112e9.
+        max_streams: Streams of a file, sound and subtitles included, which are never read.
         min_frames: Fewer frames are `MediaTooShortError`; a shorter window is padded.
     """
 
@@ -28,6 +31,8 @@ class DecodeLimits:
     max_frames: int = 36_000
     max_windows: int = 1_200
     max_batch_bytes: int = 2**30
+    max_decoded_bytes: int = 2**37
+    max_streams: int = 32
     min_frames: int = 2
 
     def check(self, limit: str, found: float) -> None:

@@ -7,6 +7,7 @@ import httpx
 import pytest
 import structlog
 
+from tests.app.pools import make_pool, spool_dir, video_path  # noqa: F401
 from tests.app.running import Running, make_settings, run_service
 from tests.media import barcode_frames, write_video
 from tests.model_factory import write_model_folder

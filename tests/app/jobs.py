@@ -1,9 +1,104 @@
 """What tests have a decode worker run; it is imported there."""
 
+import os
+import threading
+import time
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from contextlib import ExitStack
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+import numpy as np
+
+from app.isolation.limits import JobBudget
+from models.video.decode import write_windows
+from models.video.job import DecodeJob
+
+Stage = Literal["opening", "decoding"]
 
 
 def run_instead(function: Callable[..., object], args: tuple[Any, ...], target: BinaryIO) -> Any:
     """Run something that no file can be made to do on purpose, and write nothing."""
     return function(*args)
+
+
+def write_bytes(num_bytes: int, target: BinaryIO) -> Any:
+    """Write so many bytes as the result."""
+    target.write(bytes(num_bytes))
+    target.flush()
+
+
+class Bomb:
+    """Has whoever unpickles it make a folder."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self._path),)
+
+
+def allocate_array(num_bytes: int) -> None:
+    """Fill an array of so many bytes."""
+    np.ones(num_bytes, np.uint8)
+
+
+def spin(cpu_s: float) -> None:
+    """Compute until the limit of processor time ends it."""
+    with JobBudget(cpu_s=cpu_s, max_file_bytes=1).spend():
+        while True:
+            pass
+
+
+def compute(cpu_s: float, accepted_s: float) -> None:
+    """Compute for so long, of what it may."""
+    with JobBudget(cpu_s=accepted_s, max_file_bytes=1).spend():
+        stop_s = time.process_time() + cpu_s
+        while time.process_time() < stop_s:
+            pass
+
+
+def open_files(num_files: int) -> None:
+    """Open so many files at once."""
+    with ExitStack() as stack:
+        for _ in range(num_files):
+            stack.enter_context(Path(os.devnull).open("rb"))
+
+
+def run_thread() -> bool:
+    """Say whether a thread can run."""
+    has_run = threading.Event()
+    threading.Thread(target=has_run.set).start()
+    return has_run.wait(10)
+
+
+class Waiting(BytesIO):
+    """A file at whose second read or first write whoever uses it stops, for somebody to kill it."""
+
+    def __init__(self, data: bytes, *, sign: Path) -> None:
+        super().__init__(data)
+        self._sign = sign
+        self._num_reads = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._num_reads += 1
+        if self._num_reads > 1:  # the first looks at the magic bytes
+            self._wait()
+        return super().read(size)
+
+    def write(self, _: object, /) -> int:
+        return self._wait()
+
+    def _wait(self) -> int:
+        self._sign.touch()
+        time.sleep(60)
+        raise AssertionError("nobody killed this worker")
+
+
+def decode_until(stage: Stage, path: Path, job: DecodeJob, sign: Path, target: BinaryIO) -> Any:
+    """Decode a video up to a stage, make a file as a sign of it, and wait there."""
+    data = path.read_bytes()
+    if stage == "opening":
+        return write_windows(target, Waiting(data, sign=sign), job)
+    return write_windows(Waiting(b"", sign=sign), BytesIO(data), job)

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,61 +18,14 @@ from app import decoding
 from app.decoding import DecodePool, DecodeTimeoutError, DecodeWorkerDiedError
 from app.gates import QueueFullError
 from models.errors import InvalidFramesError, MediaLimitError, UnsupportedMediaError
-from models.spec import ClipSpec
 from models.video.arrays import clips_to_windows, frames_to_windows
 from models.video.decode import read_windows
 from models.video.job import DecodeJob
 from models.video.limits import DecodeLimits
 from models.video.windows import VideoWindows
 from tests.app import jobs
+from tests.app.pools import LIMITS, SPEC, MakePool, read, run_instead, wait_until
 from tests.media import barcode_frames, encode_image, write_video
-
-SPEC = ClipSpec(num_frames=4, window_s=1.0, size_px=64)
-LIMITS = DecodeLimits()
-
-MakePool = Callable[..., DecodePool]
-
-
-@pytest.fixture
-def spool_dir(tmp_path: Path) -> Iterator[Path]:
-    """Yield a folder for results, in which nothing may be left at the end."""
-    folder = tmp_path / "spool"
-    folder.mkdir()
-    yield folder
-    assert list(folder.iterdir()) == []
-
-
-@pytest.fixture
-def make_pool(spool_dir: Path) -> Iterator[MakePool]:
-    """Yield a maker of started pools, of which no process may be left at the end."""
-    pools: list[DecodePool] = []
-
-    def make(*, num_workers: int = 1, timeout_s: float = 20, **options: int) -> DecodePool:
-        pool = DecodePool(
-            num_workers=num_workers, timeout_s=timeout_s, spool_dir=spool_dir, **options
-        )
-        pools.append(pool)
-        pool.start()
-        return pool
-
-    yield make
-    for pool in pools:
-        pool.close(timeout_s=5)
-    assert multiprocessing.active_children() == []
-
-
-@pytest.fixture
-def video_path(tmp_path: Path) -> Path:
-    return write_video(tmp_path / "video.mp4", barcode_frames(45))
-
-
-def read(pool: DecodePool, path: Path, *, limits: DecodeLimits = LIMITS) -> VideoWindows:
-    return asyncio.run(pool.read_windows(path, SPEC, stride_s=None, limits=limits))
-
-
-def run_instead(pool: DecodePool, function: Any, *args: object) -> Coroutine[Any, Any, Any]:
-    """Have a worker run something that no file can be made to do on purpose."""
-    return pool._run(partial(jobs.run_instead, function, args), SPEC)
 
 
 def assert_same(one: VideoWindows, other: VideoWindows) -> None:
@@ -182,8 +134,9 @@ def test_crash_leaves_the_jobs_beside_it_alone(make_pool: MakePool, video_path: 
 def test_memory_bomb_costs_one_job_only(make_pool: MakePool, video_path: Path) -> None:
     pool = make_pool(max_worker_bytes=2**30)
 
-    with pytest.raises(DecodeWorkerDiedError, match="more than 1073741824 bytes"):
-        asyncio.run(run_instead(pool, bytearray, 2**31))
+    for allocate in (bytearray, jobs.allocate_array):
+        with pytest.raises(DecodeWorkerDiedError, match="more than 1073741824 bytes"):
+            asyncio.run(run_instead(pool, allocate, 2**31))
 
     assert read(pool, video_path).info.num_frames == 45
 
@@ -215,12 +168,6 @@ def test_worker_that_died_just_now_is_replaced(make_pool: MakePool, video_path: 
         os.kill(worker.pid or 0, signal.SIGKILL)
 
     assert read(pool, video_path).info.num_frames == 45
-
-
-async def wait_until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0)  # so often that no state is missed
 
 
 def test_job_that_may_not_wait_is_refused(make_pool: MakePool) -> None:
@@ -314,10 +261,10 @@ def test_pool_that_never_started_closes(spool_dir: Path) -> None:
 
 
 def test_worker_that_is_late_makes_no_file(spool_dir: Path, video_path: Path) -> None:
-    read = partial(decoding._read_video, video_path, DecodeJob(spec=SPEC))
+    read_video = partial(decoding._read_video, video_path, DecodeJob(spec=SPEC))
 
     with pytest.raises(FileNotFoundError):
-        decoding._work(spool_dir / "gone", read)
+        decoding._work(spool_dir / "gone", read_video)
 
 
 def test_this_process_does_not_load_ffmpeg() -> None:

@@ -19,12 +19,19 @@ SPEC = ClipSpec(num_frames=4, window_s=1.0, size_px=16)
 
 
 @dataclass(frozen=True)
+class Gray:
+    name: str = "gray"
+    padded_bits_per_pixel: int = 8
+
+
+@dataclass(frozen=True)
 class Frame:
     index: int
     time: float
     width: int = 16
     height: int = 16
     rotation: int = 0
+    format: Gray = Gray()
     duration: int = 1
     time_base: Fraction = Fraction(1, 10)
 

@@ -3,7 +3,7 @@
 from io import BytesIO
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 import numpy as np
 import pytest
@@ -13,26 +13,11 @@ from models.spec import ClipSpec
 from models.video.arrays import frames_to_windows
 from models.video.decode import read_windows
 from models.video.windows import VideoWindows
+from tests.clips import KINDS
 from tests.media import barcode_frames, read_barcodes, write_video
 
 SPEC = ClipSpec(num_frames=4, window_s=1.0, size_px=64)
 SHOWN_AT_30_HZ = [3, 11, 18, 26]  # at 0.125, 0.375, 0.625 and 0.875 s
-
-KINDS: dict[str, dict[str, Any]] = {
-    "h264.mp4": {},
-    "h264.mov": {},
-    "h264.mkv": {},
-    "h264.ts": {},
-    "fragmented.mp4": {"container_options": {"movflags": "frag_keyframe"}},
-    "open_gop.mp4": {"options": {"x264-params": "open-gop=1:bframes=3"}},
-    "hevc.mp4": {"codec": "libx265", "options": {"x265-params": "log-level=none"}},
-    "vp9.webm": {"codec": "libvpx-vp9", "options": {"deadline": "realtime", "cpu-used": "8"}},
-    "vp8.webm": {"codec": "libvpx", "options": {"deadline": "realtime", "cpu-used": "8"}},
-    "mpeg4.avi": {"codec": "mpeg4"},
-    "mpeg1.mpg": {"codec": "mpeg1video"},
-    "animated.gif": {"codec": "gif", "pix_fmt": "rgb8"},
-    "raw.avi": {"codec": "rawvideo", "pix_fmt": "gray"},
-}
 
 
 def shown(video: VideoWindows) -> list[list[int]]:
