@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from models.card import check_files, read_card
+from models.card import read_card, read_files
 from models.classifier import load_classifier
 from models.labels import DRIVE_AND_ACT_LABELS
 from models.registry import find_models
@@ -25,7 +25,9 @@ each_folder = pytest.mark.parametrize(
 
 @each_folder
 def test_files_are_those_of_the_card(folder: Path) -> None:
-    check_files(folder, read_card(folder))
+    card = read_card(folder)
+
+    assert read_files(folder, card).keys() == card.files.keys()
 
 
 @each_folder
