@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.experiments.definition import ArmName, Experiment, Ratio
 from app.experiments.definition import State as ExperimentState
 from models.card import ModelCard, ModelReference
-from models.registry import State
+from models.installed import State
 from models.runtimes import RuntimeName
 from models.video.windows import DecodeMode
 

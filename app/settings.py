@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, CliPositionalArg, NoDecode, Settings
 
 from app.experiments.store.database import check_url, sqlite_url
 from app.experiments.store.errors import RecordsError
-from models.registry import ALIAS, REFERENCE
+from models.installed import ALIAS, REFERENCE
 from models.runtimes import RuntimeName
 from models.video.windows import DecodeMode
 

@@ -7,7 +7,8 @@ from app.api.documents import problem_responses
 from app.errors import INVALID_REQUEST, PROBLEMS
 from app.schemas import ModelAnswer, ModelListAnswer
 from models.errors import UnknownModelError
-from models.registry import ModelRegistry, RegistryEntry
+from models.installed import RegistryEntry
+from models.registry import ModelRegistry
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
 

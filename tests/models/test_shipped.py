@@ -7,8 +7,8 @@ import pytest
 
 from models.card import read_card, read_files
 from models.classifier import load_classifier
+from models.installed import find_models
 from models.labels import DRIVE_AND_ACT_LABELS
-from models.registry import find_models
 from models.runtimes import RuntimeName
 from tests.models.golden import PATH, WEIGHTS, moving_pattern
 
