@@ -65,6 +65,8 @@ class ExperimentSync:
         self._is_answering = True
         self.problems: dict[str, str] = {}
         """Why experiments that should run do not run here, by name."""
+        self.compared: dict[str, str] = {}
+        """The experiment that compares a model and has not ended, by `name@version`."""
         self._log = structlog.get_logger("driver_activity.experiments")
 
     def postpone(self, step: Callable[[], object]) -> None:
@@ -127,6 +129,12 @@ class ExperimentSync:
         self._is_answering = False
 
     async def _follow(self, stored: tuple[StoredExperiment, ...]) -> None:
+        self.compared = {
+            side.model: one.experiment.name
+            for one in stored
+            if one.state != "ended"
+            for side in one.experiment.arms.values()
+        }
         running = {one.experiment.name: one for one in stored if one.state == "running"}
         for live in list(self._live.by_alias.values()):
             if live.experiment.name not in running:
