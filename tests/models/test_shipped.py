@@ -46,6 +46,14 @@ def test_answer_is_the_one_that_was_recorded(folder: Path, runtime_name: Runtime
 
 
 @each_folder
+def test_card_has_a_golden_clip_that_is_checked_whenever_it_is_loaded(folder: Path) -> None:
+    golden = read_card(folder).golden
+
+    assert golden is not None
+    assert max(golden.probs_K) < 0.9  # where a network is sure, little of it can be seen
+
+
+@each_folder
 def test_card_says_what_it_was_trained_on(folder: Path) -> None:
     card = read_card(folder)
 
