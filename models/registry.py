@@ -94,7 +94,7 @@ class ModelRegistry:
         return entry
 
     def unload_model(self, reference: str) -> RegistryEntry:
-        """Unload a model, and do not wait for what it is answering.
+        """Unload a model, and wait neither for what it is answering nor for the disk.
 
         Args:
             reference: `name@version`.
@@ -103,11 +103,10 @@ class ModelRegistry:
             UnknownModelError: If nothing of that name and version is installed.
             ModelInUseError: If an alias leads to it.
         """
-        with self._lock:
-            entry = self.resolve(reference)
-            if aliases := self.aliases_of(entry):
-                raise ModelInUseError(entry.reference, f"alias {', '.join(aliases)} leads to it")
-            entry.drop()
+        entry = self.resolve(reference)
+        if aliases := self.aliases_of(entry):
+            raise ModelInUseError(entry.reference, f"alias {', '.join(aliases)} leads to it")
+        entry.drop()
         return entry
 
     def find_stale(self) -> list[RegistryEntry]:

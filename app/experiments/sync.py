@@ -12,8 +12,9 @@ from functools import partial
 import structlog
 
 from app.comparison import check_comparable
+from app.errors import ModelUnusableError
 from app.experiments.aliases import AliasKeeper
-from app.experiments.definition import ARMS, ArmName, Experiment
+from app.experiments.definition import ARMS, Arm, ArmName, Experiment
 from app.experiments.guard import GuardWindow
 from app.experiments.live import LiveExperiment, LiveExperiments
 from app.experiments.metrics import ExperimentMetrics
@@ -27,7 +28,12 @@ from app.experiments.store.experiments import (
     read_experiment,
 )
 from models.classifier import ActivityClassifier
-from models.errors import DriverActivityError
+from models.errors import (
+    DriverActivityError,
+    ModelError,
+    ModelNotReadyError,
+    UnknownModelError,
+)
 from models.registry import ModelRegistry
 
 POLL_S = 2.0
@@ -169,7 +175,9 @@ class ExperimentSync:
         """Return the models of an experiment.
 
         Raises:
-            ModelError: If one is not there, or does not load.
+            UnknownModelError: If one is not installed.
+            ModelNotReadyError: If one is not loaded, or its engine is not installed.
+            ModelUnusableError: If one cannot be loaded on the engine that the experiment asks for.
             IncomparableModelsError: If they do not take and answer the same.
         """
         arms = await asyncio.to_thread(self._load_arms, experiment)
@@ -179,10 +187,15 @@ class ExperimentSync:
     def _load_arms(self, experiment: Experiment) -> Mapping[ArmName, ActivityClassifier]:
         for side in experiment.arms.values():
             self._registry.get(side.model)
-        return {
-            arm: self._registry.load_apart(side.model, runtime_name=side.runtime)
-            for arm, side in experiment.arms.items()
-        }
+        return {arm: self._load_arm(side) for arm, side in experiment.arms.items()}
+
+    def _load_arm(self, side: Arm) -> ActivityClassifier:
+        try:
+            return self._registry.load_apart(side.model, runtime_name=side.runtime)
+        except (UnknownModelError, ModelNotReadyError):
+            raise
+        except ModelError as exc:
+            raise ModelUnusableError(side.model, str(exc)) from exc
 
     def roll_back(self, live: LiveExperiment, breach: str) -> None:
         """End an experiment, and move its alias to the control if it leads to the treatment."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from app.experiments.definition import Arm
 from models.card import ModelCard, read_card, write_card
 from models.golden import GoldenClip
 from tests.app.experiments.making import make_experiment
@@ -132,6 +133,17 @@ def test_model_that_an_experiment_compares_is_neither_unloaded_nor_replaced(
     client.patch("/v1/experiments/trial", json={"state": "ended"})
     assert load(client, "tiny-fp32@1").status_code == 200
     assert unload(client, "tiny-fp32@1").status_code == 200
+
+
+def test_experiment_whose_arm_cannot_be_loaded_is_refused(running: Running, root: Path) -> None:
+    (root / "tiny-fp32" / "1" / "model.onnx").write_bytes(b"changed")
+    arm = Arm(model="tiny-fp32@1", runtime="torch")
+    experiment = make_experiment("trial", treatment=arm, control=Arm(model="tiny-int8@1"))
+
+    response = running.client.post("/v1/experiments", json=experiment.model_dump(mode="json"))
+
+    problem = assert_problem(response, 409, "model_unusable")
+    assert "model.onnx has sha256" in problem["reason"]
 
 
 @pytest.mark.parametrize("action", ["load", "unload"])
