@@ -68,7 +68,7 @@ def make_golden_clip(spec: ClipSpec, *, seed: int) -> NDArray[np.uint8]:
     """
     rng = random.Random(seed)
     frame_step, row_step, column_step, channel_step = (1 + int(rng.random() * 40) for _ in range(4))
-    t, h, w, c = np.indices(spec.clip_shape)
+    t, h, w, c = np.ogrid[tuple(slice(size) for size in spec.clip_shape)]
     stripes_THWC = t * frame_step + h * row_step + w * column_step + c * channel_step
     window_THWC: NDArray[np.uint8] = (stripes_THWC % 256).astype(np.uint8)
     return window_THWC[None]

@@ -211,6 +211,27 @@ def test_request_under_way_is_answered_by_the_model_that_it_began_with(
     assert after != before
 
 
+def test_no_request_fails_while_its_model_is_replaced_again_and_again(
+    running: Running, clip_path: Path
+) -> None:
+    client, is_over = running.client, threading.Event()
+    statuses: list[int] = []
+
+    def ask() -> None:
+        while not is_over.is_set():
+            statuses.append(post_clip(client, clip_path, model="tiny-fp32").status_code)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    loads = [load(client, "tiny-fp32@1").status_code for _ in range(10)]
+    is_over.set()
+    asking.join()
+
+    assert loads == [200] * 10
+    assert len(statuses) > 5
+    assert set(statuses) == {200}
+
+
 def test_drift_follows_the_model_that_is_loaded(
     running: Running, root: Path, tmp_path: Path
 ) -> None:
