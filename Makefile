@@ -1,6 +1,7 @@
 # make setup   a virtual environment with every pinned dependency
 # make serve   the service on http://127.0.0.1:8000 with the shipped checkpoints
 # make test    everything that has to hold: style, types, imports, tests, coverage
+# make audit   licences, leaked secrets, known vulnerabilities; writes dist/sbom.json
 # make train   both students, from data to export; about six hours on two cores, and resumes
 # make bench   every figure of benchmarks/results and the README's table, against other libraries
 #              and servers; an hour on a quiet machine; CASES="network decoding" for some of it
@@ -12,10 +13,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH_VENV := .venv-bench
 MLSERVER_VENV := .venv-bench-mlserver
+AUDIT_VENV := .venv-audit
+RUNTIME_VENV := .venv-runtime
 CASES ?= network decoding service growth experiments distillation
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: setup serve test servers train bench soak container
+.PHONY: setup serve test servers audit licences leaks sbom vulnerabilities train bench soak container
 
 setup: $(VENV)/installed
 
@@ -29,7 +32,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 serve: setup
 	$(BIN)/python -m app
 
-test: setup servers
+test: setup servers licences leaks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -43,6 +46,43 @@ servers:
 	  || { test "$$(id -u)" = 0 && apt-get -qq update \
 	  && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y prometheus curl postgresql; } \
 	  || echo 'prometheus, curl or postgresql cannot be installed: their tests will be skipped'
+
+audit: licences leaks sbom vulnerabilities
+
+# What is allowed stands in pyproject.toml.
+licences: $(AUDIT_VENV)/installed $(RUNTIME_VENV)/installed
+	$(AUDIT_VENV)/bin/pip-licenses --python $(RUNTIME_VENV)/bin/python --summary
+
+# Keys and passwords in files of the repository; .secrets.baseline says what is none.
+leaks: $(AUDIT_VENV)/installed
+	git ls-files -z | xargs -0 $(AUDIT_VENV)/bin/detect-secrets-hook --no-verify --baseline .secrets.baseline
+
+sbom: $(AUDIT_VENV)/installed $(RUNTIME_VENV)/installed
+	mkdir -p dist
+	$(AUDIT_VENV)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+	  --output-file dist/sbom.json $(RUNTIME_VENV)/bin/python
+
+# Needs https://api.osv.dev; where that is out of reach, it says that nothing was audited.
+vulnerabilities: $(AUDIT_VENV)/installed $(RUNTIME_VENV)/installed
+	$(PYTHON) -m tests.deploy.check_vulnerabilities $(AUDIT_VENV)/bin/pip-audit \
+	  $(RUNTIME_VENV)/lib/python3.11/site-packages
+
+# The tools alone, without the project that names them in its extra.
+$(AUDIT_VENV)/installed: pyproject.toml constraints-audit.txt
+	$(PYTHON) -m venv $(AUDIT_VENV)
+	$(PYTHON) -c 'import tomllib; \
+	  print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["audit"], \
+	    sep="\n")' > $(AUDIT_VENV)/requirements.txt
+	$(AUDIT_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints-audit.txt --requirement $(AUDIT_VENV)/requirements.txt
+	touch $@
+
+# What serves, and nothing else: the image's packages, and those of PostgreSQL.
+$(RUNTIME_VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(RUNTIME_VENV)
+	$(RUNTIME_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint constraints.txt '.[postgresql]'
+	touch $@
 
 train: setup
 	$(BIN)/python -m training pipeline --recipe training/recipes/mobilenet3d-lite.toml

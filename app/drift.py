@@ -123,7 +123,7 @@ def judge_drift(
 class DriftMonitor:
     """Compares the last answers of every watched model with its reference.
 
-    Called on the event loop only. An answer costs 2 microseconds, whatever the window.
+    Changed on the event loop only. An answer costs 2 microseconds, whatever the window.
 
     Args:
         window: How many answers of each model are kept; older ones no longer count, however
@@ -136,14 +136,13 @@ class DriftMonitor:
         self._min_sample = min_sample
         self._tallies: dict[ModelLabels, _Tally] = {}
 
-    @property
-    def models(self) -> tuple[ModelLabels, ...]:
-        """The watched models."""
-        return tuple(self._tallies)
-
     def watch(self, model: ModelLabels, reference: DriftReference) -> None:
         """Compare the answers of a model with the reference of its card from now on."""
-        self._tallies[model] = _Tally(reference, window=self._window)
+        self._tallies = {**self._tallies, model: _Tally(reference, window=self._window)}
+
+    def forget(self, model: ModelLabels) -> None:
+        """Watch a model no more, and forget its answers."""
+        self._tallies = {one: tally for one, tally in self._tallies.items() if one != model}
 
     def add(
         self,
@@ -166,13 +165,11 @@ class DriftMonitor:
         if tally := self._tallies.get(model):
             tally.add(label, confidence, brightness, motion)
 
-    def judge(self, model: ModelLabels) -> list[DriftFigure]:
-        """Return the figures of a watched model, as `judge_drift` does.
+    def judge_all(self) -> dict[ModelLabels, list[DriftFigure]]:
+        """Return the figures of every watched model, as `judge_drift` does; from any thread."""
+        return {model: self._judge(tally) for model, tally in self._tallies.items()}
 
-        Raises:
-            KeyError: If the model is not watched.
-        """
-        tally = self._tallies[model]
+    def _judge(self, tally: "_Tally") -> list[DriftFigure]:
         counts = [np.array(counts_B) for counts_B in tally.counts]
         return _judge(tally.reference, counts, min_sample=self._min_sample)
 

@@ -34,6 +34,7 @@ from models.errors import (
     InvalidFramesError,
     MediaLimitError,
     MediaTooShortError,
+    ModelInUseError,
     ModelNotReadyError,
     UndecodableMediaError,
     UnknownModelError,
@@ -73,6 +74,18 @@ class InvalidUploadError(DriverActivityError):
 
 class IncomparableModelsError(DriverActivityError):
     """The models to compare are fewer than two, or do not take and answer the same."""
+
+
+class ModelUnusableError(DriverActivityError):
+    """What lies in a model's folder cannot be loaded."""
+
+    def __init__(self, reference: str, reason: str) -> None:
+        super().__init__(reference, reason)
+        self.reference = reference
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"model {self.reference!r} cannot be loaded: {self.reason}"
 
 
 class UnknownAliasError(DriverActivityError):
@@ -174,6 +187,8 @@ PROBLEMS: Mapping[type[DriverActivityError], ProblemKind] = {
     InvalidFeedbackError: ProblemKind(422, "invalid_feedback", "Feedback fits no record"),
     NoRecordsError: ProblemKind(503, "records_unavailable", "The records cannot be used", True),
     UnknownModelError: ProblemKind(404, "unknown_model", "There is no such model"),
+    ModelInUseError: ProblemKind(409, "model_in_use", "Something needs the model"),
+    ModelUnusableError: ProblemKind(409, "model_unusable", "The model's folder cannot be used"),
     ModelNotReadyError: ProblemKind(503, "model_not_ready", "The model is not ready", True),
     NotReadyError: ProblemKind(503, "not_ready", "The service is not ready", True),
     RateExceededError: ProblemKind(429, "rate_exceeded", "The client asks too often", True),

@@ -1,6 +1,6 @@
 """What Prometheus scrapes; all in base units, in a registry of the application's own."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -16,6 +16,7 @@ MEDIA_TYPE = CONTENT_TYPE_LATEST
 MODEL = ("model", "version", "precision", "runtime")
 AbandonedStage = Literal["queue", "decode"]
 PAIR = ("baseline", "candidate")
+LoadOutcome = Literal["loaded", "failed"]
 REJECTIONS = (
     "deadline_exceeded",
     "media_limit_exceeded",
@@ -58,8 +59,8 @@ class DriftCollector(Collector):
             "Answers that drift is judged by.",
             labels=(*MODEL, "quantity"),
         )
-        for model in self._drift.models:
-            for figure in self._drift.judge(model):
+        for model, figures in self._drift.judge_all().items():
+            for figure in figures:
                 labels = (*_values(model), figure.quantity)
                 sample.add_metric(labels, figure.num_answers)
                 if figure.psi is not None:
@@ -103,7 +104,10 @@ class Metrics:
         self._in_flight = make.gauge("in_flight_requests", "Requests being answered.")
         self._queue_depth = make.gauge("queue_depth", "Requests that wait.", ("queue",))
         self._ready = make.gauge("ready", "Whether the service is ready, 0 or 1.")
-        self._model_info = make.gauge("model_info", "Models that are loaded, always 1.", MODEL)
+        self._model_info = make.presence("model_info", "Models that are loaded, always 1.", MODEL)
+        self._loads = make.counter(
+            "model_loads", "Models loaded or not loaded after the start.", ("outcome",)
+        )
         self._rejected = make.counter(
             "rejected", "Requests refused to protect the service, or not ready.", ("reason",)
         )
@@ -161,9 +165,13 @@ class Metrics:
         """Count the seconds of a video that nobody waits for any more."""
         self._abandoned.labels(stage).inc(length_s)
 
-    def announce_model(self, labels: ModelLabels) -> None:
-        """Show a model that was loaded."""
-        self._model_info.labels(*_values(labels)).set(1)
+    def show_models(self, models: Iterable[ModelLabels]) -> None:
+        """Show which models are loaded, and no other."""
+        self._model_info.show(_values(labels) for labels in models)
+
+    def count_load(self, outcome: LoadOutcome) -> None:
+        """Count a model that was loaded, or was not, while others served."""
+        self._loads.labels(outcome).inc()
 
     def _watch(
         self, queue_depths: Mapping[str, Callable[[], int]], is_ready: Callable[[], bool]
@@ -180,6 +188,8 @@ class Metrics:
             self._abandoned.labels(stage)
         for reason in DECODE_FAILURES:
             self._decode_failures.labels(reason)
+        for outcome in get_args(LoadOutcome):
+            self._loads.labels(outcome)
 
 
 def _values(labels: ModelLabels) -> tuple[str, str, str, str]:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.experiments.definition import ArmName, Experiment, Ratio
 from app.experiments.definition import State as ExperimentState
 from models.card import ModelCard, ModelReference
-from models.registry import State
+from models.installed import State
 from models.runtimes import RuntimeName
 from models.video.windows import DecodeMode
 
@@ -164,7 +164,11 @@ class ModelAnswer(Answer):
         description="Further names that lead to this version.", examples=[["default"]]
     )
     state: State
-    reason: str = Field(description="Why it is not ready, else empty.", examples=[""])
+    reason: str = Field(
+        description="Why it is not ready. If it is: why what lies in its folder now was not "
+        "loaded, else empty.",
+        examples=[""],
+    )
     runtime: RuntimeName
     card: ModelCard | None = Field(description="Absent while it was not read or is not valid.")
 

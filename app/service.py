@@ -18,12 +18,11 @@ from app.experiments.metrics import ExperimentMetrics
 from app.gates import Gate
 from app.inference import InferencePool
 from app.lengths import LengthEstimator
+from app.lifecycle import ModelLifecycle
 from app.metrics import Metrics
 from app.rates import RateLimiter
-from app.records import label_model
 from app.settings import Settings
 from app.uploads import Upload
-from models.classifier import ActivityClassifier
 from models.registry import ModelRegistry
 from models.spec import ClipSpec
 from models.video.limits import DecodeLimits
@@ -78,6 +77,7 @@ class Service:
             runtime_name=settings.runtime,
             num_threads=settings.threads_per_inference,
             num_streams=settings.num_inference_workers,
+            public_key=settings.trusted_key,
         )
         self.uploads = Gate("upload", capacity=settings.max_uploads, max_waiting=0)
         self.lanes = Gate(
@@ -113,6 +113,12 @@ class Service:
             inference=self.inference,
             metrics=ExperimentMetrics(self.metrics.registry),
         )
+        self.models = ModelLifecycle(
+            self.registry,
+            metrics=self.metrics,
+            drift=self.drift,
+            find_compared=lambda: self.experiments.compared,
+        )
         self.spool = Path()
         self._faults = {"service": "starting"}
         self._log = structlog.get_logger("driver_activity.service")
@@ -132,6 +138,7 @@ class Service:
         finally:
             self.withdraw()
             await loading
+            await self.models.close()
             await self.experiments.close()
             await asyncio.to_thread(self._close)
 
@@ -192,24 +199,13 @@ class Service:
             self._log.exception("start_failed")
             return
         self._announce(seconds=time.perf_counter() - started)
+        self.models.start(self.settings.watch_models_s)
 
     def _announce(self, *, seconds: float) -> None:
         if self._faults["service"] == "starting":
             del self._faults["service"]
-        for entry in self.registry.entries:
-            if entry.classifier is not None:
-                self._announce_model(entry.classifier)
-        for reference, reason in self.registry.problems.items():
-            self._log.error("model_failed", model=reference, reason=reason)
+        self.models.announce()
         self._log.info("started", is_ready=not self.problems, seconds=round(seconds, 3))
-
-    def _announce_model(self, classifier: ActivityClassifier) -> None:
-        labels, reference = label_model(classifier), classifier.card.drift_reference
-        self.metrics.announce_model(labels)
-        if reference is None:
-            self._log.warning("drift_not_watched", model=labels.reference)
-        else:
-            self.drift.watch(labels, reference)
 
     def _close(self) -> None:
         self.decoder.close(timeout_s=self.settings.shutdown_grace_s)

@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, CliPositionalArg, NoDecode, Settings
 
 from app.experiments.store.database import check_url, sqlite_url
 from app.experiments.store.errors import RecordsError
-from models.registry import ALIAS, REFERENCE
+from models.installed import ALIAS, REFERENCE
 from models.runtimes import RuntimeName
 from models.video.windows import DecodeMode
 
@@ -116,6 +116,20 @@ class Settings(SharedSettings):
         default={},
         description="Further names of these models, as alias=model, separated by commas; requests "
         f"that name no model get {DEFAULT_ALIAS!r}, which is the first of them unless set here.",
+    )
+    model_signatures: Literal["off", "required"] = Field(
+        default="off",
+        description="Whether a model's card must be signed to be loaded: off or required.",
+    )
+    model_public_key: Path | None = Field(
+        default=None, description="PEM file of the Ed25519 key that cards are signed with."
+    )
+    watch_models_s: float = Field(
+        default=0,
+        ge=0,
+        le=3600,
+        description="How often the folder of models is looked at for new and replaced ones, in "
+        "seconds; 0: never.",
     )
     runtime: RuntimeName = Field(
         default="openvino", description="Engine that runs the networks: openvino or torch."
@@ -253,6 +267,12 @@ class Settings(SharedSettings):
         return self
 
     @model_validator(mode="after")
+    def _check_signatures(self) -> Self:
+        if self.model_signatures == "required" and self.model_public_key is None:
+            raise ValueError("model_signatures is required, but model_public_key is not given")
+        return self
+
+    @model_validator(mode="after")
     def _check_threads(self) -> Self:
         num_threads = self.num_inference_workers * self.threads_per_inference
         if max(num_threads, self.num_decode_workers) > self.cores:
@@ -266,6 +286,11 @@ class Settings(SharedSettings):
     def all_aliases(self) -> dict[str, str]:
         """Every alias and its model, the one of requests that name none included."""
         return {DEFAULT_ALIAS: self.models[0], **self.aliases}
+
+    @property
+    def trusted_key(self) -> Path | None:
+        """File of the key that cards must be signed with; None if they need not be."""
+        return self.model_public_key if self.model_signatures == "required" else None
 
     @property
     def num_lanes(self) -> int:

@@ -40,9 +40,13 @@ start_service "$port"
 "$python" -m tests.deploy.check_service "http://127.0.0.1:$port" "$@"
 
 [ "$(service_user)" != 0 ] || fail "the service runs as root"
+capabilities=$(service_status | sed -n 's/^CapEff:\t*//p')
+[ "$((16#$capabilities))" = 0 ] || fail "the service has capabilities: $capabilities"
+privileged=$(run_in_service find / -xdev -type f -perm /6000)
+[ -z "$privileged" ] || fail "files give rights to whoever runs them: $privileged"
 if run_in_service touch /srv/probe 2>"$work/probe.log"; then fail "the root is not read-only"; fi
 grep -q "Read-only file system" "$work/probe.log" || fail "$(cat "$work/probe.log")"
 check_health || fail "the image's own health check fails on a service that is ready"
 stop_service || fail "SIGTERM ended the service with status $?, not 0"
-echo "container: $image, $(image_size): answered without root's rights on a read-only root and" \
-    "ended cleanly on SIGTERM"
+echo "container: $image, $(image_size): answered without root's rights or capabilities on a" \
+    "read-only root and ended cleanly on SIGTERM"

@@ -77,6 +77,10 @@ service_user() {
     stat --format %u "/proc/$(service_pid)"
 }
 
+service_status() {
+    cat "/proc/$(service_pid)/status"
+}
+
 run_in_service() { # COMMAND...: as root, who could write if anybody could
     local pid environment
     pid=$(service_pid)

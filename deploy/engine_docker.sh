@@ -9,12 +9,16 @@ build_image() {
 }
 
 start_service() { # PORT
-    container=$(docker run --detach --read-only --tmpfs /tmp --cap-drop ALL \
+    container=$(docker run --detach --read-only --tmpfs /tmp:noexec,nosuid,nodev --cap-drop ALL \
         --security-opt no-new-privileges --publish "127.0.0.1:$1:8000" "$image")
 }
 
 service_user() {
     docker exec "$container" id --user
+}
+
+service_status() {
+    docker exec "$container" cat /proc/1/status
 }
 
 run_in_service() { # COMMAND...: as root, who could write if anybody could

@@ -16,12 +16,17 @@ from pydantic import (
 
 from models.errors import CorruptFileError, InvalidCardError
 from models.faults import word_faults
+from models.files import read_inside
+from models.golden import GoldenClip
 from models.reference import DriftReference
 from models.spec import ClipSpec
 
 CARD_FILE = "card.json"
 WEIGHTS_FILE = "weights.safetensors"
 ONNX_FILE = "model.onnx"
+MAX_CARD_BYTES = 4 * 2**20
+MAX_FILE_BYTES = 2**31
+"""No ONNX file can be larger: it is a protobuf message."""
 
 NAME_PATTERN = r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?"
 ModelName = Annotated[str, Field(pattern=f"^{NAME_PATTERN}$")]
@@ -71,6 +76,8 @@ class ModelCard(BaseModel):
         notice: What anybody who uses the answers has to know.
         drift_reference: What its answers and inputs were on the test split. A model without one
             is served as any other, but nothing can be said of drift.
+        golden: What it answers to a clip that anybody can make again. A model without it is served
+            as any other, but nothing tells whether it computes here as it did where it was made.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -90,6 +97,7 @@ class ModelCard(BaseModel):
     licence: str
     notice: str
     drift_reference: DriftReference | None = None
+    golden: GoldenClip | None = None
 
     @property
     def reference(self) -> str:
@@ -106,23 +114,39 @@ class ModelCard(BaseModel):
             raise ValueError(f"files must be {WEIGHTS_FILE} and {ONNX_FILE}")
         if self.drift_reference and tuple(self.drift_reference.labels) != self.labels:
             raise ValueError("the labels of drift_reference are not those of the card")
+        if self.golden and len(self.golden.probs_K) != len(self.labels):
+            raise ValueError(
+                f"golden has {len(self.golden.probs_K)} probabilities for {len(self.labels)} labels"
+            )
         return self
 
 
 def read_card(folder: Path) -> ModelCard:
-    """Read the card of a model folder `<name>/<version>`.
+    """Read the card of a model folder `<root>/<name>/<version>`.
 
     Raises:
         InvalidCardError: If the card is missing, malformed, has unknown keys, or names another
             model than its folder.
+        ForeignFileError: If it is not a file below the root.
     """
-    where = f"{folder.parent.name}/{folder.name}/{CARD_FILE}"
+    return parse_card(folder, read_card_bytes(folder))
+
+
+def read_card_bytes(folder: Path) -> bytes:
+    """Read the card of a model folder as it is written; raises as `read_card`."""
     try:
-        card = ModelCard.model_validate_json((folder / CARD_FILE).read_bytes())
+        return read_inside(folder / CARD_FILE, root=folder.parents[1], max_bytes=MAX_CARD_BYTES)
     except OSError as exc:
-        raise InvalidCardError(f"{where} cannot be read: {exc.strerror}") from exc
+        raise InvalidCardError(f"{_locate(folder)} cannot be read: {exc.strerror}") from exc
+
+
+def parse_card(folder: Path, content: bytes) -> ModelCard:
+    """Return the card of a model folder from the bytes of its file; raises as `read_card`."""
+    try:
+        card = ModelCard.model_validate_json(content)
     except ValidationError as exc:
-        raise InvalidCardError(f"{where}: {'; '.join(word_faults(exc, whole='card'))}") from exc
+        faults = "; ".join(word_faults(exc, whole="card"))
+        raise InvalidCardError(f"{_locate(folder)}: {faults}") from exc
     if (card.name, str(card.version)) != (folder.parent.name, folder.name):
         raise InvalidCardError(
             f"card of {card.reference} lies in folder {folder.parent.name}/{folder.name}"
@@ -141,18 +165,30 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def check_files(folder: Path, card: ModelCard) -> None:
-    """Check every file of a model folder against the card's hashes.
+def read_files(folder: Path, card: ModelCard) -> dict[str, bytes]:
+    """Return every file that a card names, by name, when all of them have the card's hashes.
+
+    What is returned is what was hashed: who changes a file later changes nothing.
 
     Raises:
         CorruptFileError: If a file is missing, cannot be read, or differs.
+        ForeignFileError: If one is not a file below the root.
     """
-    for name, expected in card.files.items():
-        try:
-            found = hash_file(folder / name)
-        except OSError as exc:
-            raise CorruptFileError(f"{card.reference}: {name}: {exc.strerror}") from exc
-        if found != expected:
-            raise CorruptFileError(
-                f"{card.reference}: {name} has sha256 {found}, its card says {expected}"
-            )
+    return {name: _read_file(folder, name, card) for name in card.files}
+
+
+def _read_file(folder: Path, name: str, card: ModelCard) -> bytes:
+    try:
+        content = read_inside(folder / name, root=folder.parents[1], max_bytes=MAX_FILE_BYTES)
+    except OSError as exc:
+        raise CorruptFileError(f"{card.reference}: {name}: {exc.strerror}") from exc
+    found = hashlib.sha256(content).hexdigest()
+    if found != card.files[name]:
+        raise CorruptFileError(
+            f"{card.reference}: {name} has sha256 {found}, its card says {card.files[name]}"
+        )
+    return content
+
+
+def _locate(folder: Path) -> str:
+    return f"{folder.parent.name}/{folder.name}/{CARD_FILE}"

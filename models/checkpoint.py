@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, load_file, save_file
 from torch import Tensor, nn
 
 from models.errors import WeightsError
@@ -50,6 +50,18 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     except (OSError, SafetensorError) as exc:
         raise WeightsError(f"{path.name} cannot be read as safetensors: {exc}") from exc
+
+
+def parse_weights(content: bytes) -> dict[str, Tensor]:
+    """Return the named tensors in the bytes of a safetensors file.
+
+    Raises:
+        WeightsError: If they cannot be read as safetensors.
+    """
+    try:
+        return load(content)
+    except SafetensorError as exc:
+        raise WeightsError(f"weights cannot be read as safetensors: {exc}") from exc
 
 
 def load_strictly(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:

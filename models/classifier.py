@@ -11,8 +11,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.card import ModelCard, check_files, read_card
-from models.errors import InvalidFramesError, WeightsError
+from models.card import ModelCard
+from models.errors import GoldenClipError, InvalidFramesError, WeightsError
+from models.faults import word_engine_fault
+from models.folder import read_folder
+from models.golden import make_golden_clip
 from models.runtimes import Runtime, RuntimeName, load_runtime
 
 
@@ -84,6 +87,21 @@ class ActivityClassifier:
                 f"its card needs {num_labels} finite probabilities"
             )
 
+    def check_golden(self) -> None:
+        """Answer the card's golden clip, if there is one.
+
+        Raises:
+            GoldenClipError: If the answer is not the card's, within the card's tolerance.
+        """
+        golden = self.card.golden
+        if golden is None:
+            return
+        probs_NK = self.predict(make_golden_clip(self.card.spec, seed=golden.seed)).probs_NK
+        try:
+            golden.check(probs_NK[0])
+        except GoldenClipError as exc:
+            raise GoldenClipError(f"{self.card.reference} on {self.runtime.name}: {exc}") from exc
+
     def _check(self, windows_NTHWC: NDArray[np.uint8]) -> None:
         expected = self.card.spec.clip_shape
         found = windows_NTHWC.shape
@@ -108,29 +126,42 @@ def softmax(logits_NK: NDArray[np.float32], *, temperature: float) -> NDArray[np
 
 
 def load_classifier(
-    folder: Path, *, runtime_name: RuntimeName, num_threads: int, num_streams: int = 1
+    folder: Path,
+    *,
+    runtime_name: RuntimeName,
+    num_threads: int,
+    num_streams: int = 1,
+    public_key: Path | None = None,
 ) -> ActivityClassifier:
-    """Load a model folder: read its card, check every file, start the engine, warm it up.
+    """Load a model folder: read and check it, start the engine, warm it up, check its answer.
 
     Args:
-        folder: Model folder `<name>/<version>`.
+        folder: Model folder `<root>/<name>/<version>`.
         runtime_name: Engine to run the network on.
         num_threads: Processor threads that one call may use.
         num_streams: Calls that are computed at once.
+        public_key: File of the key that the card must be signed with; None if it need not be.
 
     Raises:
-        InvalidCardError: If the card cannot be used.
-        CorruptFileError: If a file is missing or is not the card's.
+        ModelError: If the folder is not to be used; see `read_folder`.
         WeightsError: If the files do not fit the card, or the engine cannot run them.
+        GoldenClipError: If the network does not answer as its card says.
     """
-    card = read_card(folder)
-    check_files(folder, card)
+    model = read_folder(folder, public_key=public_key)
     try:
         runtime = load_runtime(
-            runtime_name, folder, card, num_threads=num_threads, num_streams=num_streams
+            runtime_name,
+            model.contents,
+            model.card,
+            num_threads=num_threads,
+            num_streams=num_streams,
         )
-        classifier = ActivityClassifier(card, runtime)
+        classifier = ActivityClassifier(model.card, runtime)
         classifier.warm_up()
     except RuntimeError as exc:  # what both engines raise for a graph that they cannot run
-        raise WeightsError(f"{card.reference} does not run on {runtime_name}: {exc}") from exc
+        fault = word_engine_fault(exc)
+        raise WeightsError(
+            f"{model.card.reference} does not run on {runtime_name}: {fault}"
+        ) from exc
+    classifier.check_golden()
     return classifier

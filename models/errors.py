@@ -11,9 +11,14 @@
         |-- UnknownModelError       no such name, version or alias
         |-- ModelNotReadyError      known, but not loaded; says why
         |-- AliasTakenError         an alias would have the name of a model
+        |-- ModelInUseError         what leads to it, or compares it, needs it
         |-- InvalidCardError        card.json is missing, malformed or contradicts itself
         |-- CorruptFileError        a file is missing or its sha256 is not the card's
-        `-- WeightsError            tensors do not fit the network
+        |-- ForeignFileError        a file is not one of the folder of models
+        |-- SignatureError          nobody who is trusted has signed the card
+        |-- SigningKeyError         a key of signatures cannot be used
+        |-- WeightsError            tensors do not fit the network
+        `-- GoldenClipError         the network does not answer as its card says
 
 Errors carry facts as attributes and no HTTP status: mapping them is the service's business. They
 are built from positional facts, so that they survive pickling on the way out of a worker process.
@@ -108,6 +113,18 @@ class AliasTakenError(ModelError):
     """An alias would have the name of an installed model, and hide it."""
 
 
+class ModelInUseError(ModelError):
+    """The model cannot be unloaded or replaced, because something needs it."""
+
+    def __init__(self, reference: str, reason: str) -> None:
+        super().__init__(reference, reason)
+        self.reference = reference
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"model {self.reference!r} is in use: {self.reason}"
+
+
 class InvalidCardError(ModelError):
     """A model folder's card.json is missing, malformed or contradicts itself."""
 
@@ -116,5 +133,21 @@ class CorruptFileError(ModelError):
     """A file of a model folder is missing, or is not the one that its card names."""
 
 
+class ForeignFileError(ModelError):
+    """A file of a model folder leads out of the folder of models, or is no file to read."""
+
+
+class SignatureError(ModelError):
+    """A card must be signed, and is not, or not by whom the operator trusts."""
+
+
+class SigningKeyError(ModelError):
+    """A key that signatures are made or checked with cannot be used."""
+
+
 class WeightsError(ModelError):
     """Tensors do not fit the network that should take them."""
+
+
+class GoldenClipError(ModelError):
+    """A loaded network does not answer its card's golden clip as it did when it was made."""

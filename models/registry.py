@@ -1,63 +1,25 @@
-"""Finds model folders, loads the models asked for, and resolves references to them.
+"""Loads the models asked for, and resolves references to them.
 
-A reference is `name` (its newest installed version), `name@version`, or an alias of either.
+A reference is `name@version`, `name`, or an alias of either. A name alone leads to its newest
+version that is loaded, so that a version that is being copied or does not load takes no request
+away from the one before; while none is loaded, to the newest that is installed.
 """
 
-import re
+import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from pathlib import Path
-from typing import Literal
 
-from models.card import NAME_PATTERN, ModelCard, read_card
 from models.classifier import ActivityClassifier, load_classifier
 from models.errors import (
     AliasTakenError,
-    DriverActivityError,
-    InvalidCardError,
+    ModelError,
+    ModelInUseError,
     ModelNotReadyError,
     UnknownModelError,
 )
+from models.installed import REFERENCE, RegistryEntry, find_models
 from models.runtimes import RuntimeName
-
-ALIAS = re.compile(NAME_PATTERN)
-REFERENCE = re.compile(rf"(?P<name>{NAME_PATTERN})(?:@(?P<version>[1-9][0-9]{{0,8}}))?")
-
-State = Literal["not_loaded", "loading", "ready", "failed"]
-
-
-@dataclass(kw_only=True)
-class RegistryEntry:
-    """One installed version of a model and what has become of it.
-
-    Attributes:
-        folder: Model folder `<name>/<version>`.
-        state: `not_loaded` is installed and was not asked for; `failed` says why in `reason`.
-        reason: Why the model is not ready, empty while nothing is wrong.
-        card: The model's card, once it was read and is valid.
-        classifier: The loaded model, when the state is `ready`.
-    """
-
-    folder: Path
-    state: State = "not_loaded"
-    reason: str = "not asked for"
-    card: ModelCard | None = None
-    classifier: ActivityClassifier | None = None
-
-    @property
-    def name(self) -> str:
-        """Name of the model."""
-        return self.folder.parent.name
-
-    @property
-    def version(self) -> int:
-        """Version of the model."""
-        return int(self.folder.name)
-
-    @property
-    def reference(self) -> str:
-        """The model's address, `name@version`."""
-        return f"{self.name}@{self.version}"
 
 
 class ModelRegistry:
@@ -70,6 +32,7 @@ class ModelRegistry:
         runtime_name: Engine to run the networks on.
         num_threads: Processor threads that one prediction may use.
         num_streams: Predictions of one model that are computed at once.
+        public_key: File of the key that cards must be signed with; None if they need not be.
     """
 
     def __init__(
@@ -81,26 +44,80 @@ class ModelRegistry:
         runtime_name: RuntimeName,
         num_threads: int,
         num_streams: int = 1,
+        public_key: Path | None = None,
     ) -> None:
         self.aliases = dict(aliases)
         self.requested = tuple(requested)
         self.runtime_name: RuntimeName = runtime_name
         self._num_threads = num_threads
         self._num_streams = num_streams
-        self._entries = {entry.reference: entry for entry in find_models(root)}
-        for entry in self._requested_entries():
-            entry.state, entry.reason = "loading", "still loading"
+        self._public_key = public_key
+        self._root = root
+        self._lock = threading.Lock()
+        self._entries: Mapping[str, RegistryEntry] = {}
+        self._hidden: Mapping[str, str] = {}
+        self._find_installed()
 
     def load(self) -> None:
         """Read every card and load every requested model; failures are kept in their entries.
 
-        A requested reference that is not installed leaves the registry not ready.
+        A requested reference that is not installed leaves the registry not ready. Aliases of a name
+        lead to the version that was found now, whatever is installed later, until they are moved.
         """
-        for installed in self.entries:
-            _read_card_of(installed)
-        for requested in self._requested_entries():
-            if requested.state == "loading":
-                self._load_entry(requested)
+        with self._lock:
+            for entry in self.entries:
+                entry.read_card()
+                if entry.is_wanted:
+                    self._try_to_load(entry)
+        self._hidden = self._find_hidden()
+        found = {alias: self._find(alias) for alias in self.aliases}
+        self.aliases |= {alias: entry.reference for alias, entry in found.items() if entry}
+
+    def load_model(self, reference: str) -> RegistryEntry:
+        """Load what lies in the folder of a model now; blocks while it does.
+
+        Requests are answered by what was loaded before until this is loaded, warmed up and checked,
+        and go on being so if that fails.
+
+        Args:
+            reference: `name@version`.
+
+        Raises:
+            UnknownModelError: If nothing of that name and version is installed.
+            ModelError: If it cannot be loaded; see `load_classifier`.
+        """
+        with self._lock:
+            self._find_installed()
+            entry = self.resolve(reference)
+            entry.is_wanted = True
+            self._load_entry(entry)
+        return entry
+
+    def unload_model(self, reference: str) -> RegistryEntry:
+        """Unload a model, and wait neither for what it is answering nor for the disk.
+
+        Args:
+            reference: `name@version`.
+
+        Raises:
+            UnknownModelError: If nothing of that name and version is installed.
+            ModelInUseError: If an alias leads to it.
+        """
+        entry = self.resolve(reference)
+        if aliases := self.aliases_of(entry):
+            raise ModelInUseError(entry.reference, f"alias {', '.join(aliases)} leads to it")
+        entry.drop()
+        return entry
+
+    def find_stale(self) -> list[RegistryEntry]:
+        """Return the wanted models whose folders hold something else than what is loaded; blocks.
+
+        Versions that were installed since are found, too, and wanted if they are the newest of a
+        name that was requested.
+        """
+        with self._lock:
+            self._find_installed()
+        return [entry for entry in self.entries if entry.is_wanted and entry.is_stale()]
 
     def resolve(self, reference: str) -> RegistryEntry:
         """Return the entry that a reference names.
@@ -121,9 +138,10 @@ class ModelRegistry:
             ModelNotReadyError: If it is installed, but not loaded.
         """
         entry = self.resolve(reference)
-        if entry.classifier is None:
+        classifier = entry.classifier
+        if classifier is None:
             raise ModelNotReadyError(entry.reference, entry.reason)
-        return entry.classifier
+        return classifier
 
     def load_apart(
         self, reference: str, *, runtime_name: RuntimeName | None = None
@@ -142,9 +160,9 @@ class ModelRegistry:
             ModelError: If it cannot be loaded; see `load_classifier`.
         """
         entry = self.resolve(reference)
-        name = runtime_name or self.runtime_name
-        if entry.classifier is not None and name == self.runtime_name:
-            return entry.classifier
+        name, classifier = runtime_name or self.runtime_name, entry.classifier
+        if classifier is not None and name == self.runtime_name:
+            return classifier
         try:
             return self._load(entry, name)
         except ModuleNotFoundError as exc:
@@ -186,23 +204,45 @@ class ModelRegistry:
 
     @property
     def problems(self) -> dict[str, str]:
-        """Why the registry is not ready, by requested reference or alias; empty when it is."""
-        names = {entry.name for entry in self.entries}
-        hidden = {
-            alias: "a model of this name is installed, which the alias would hide"
-            for alias in self.aliases
-            if alias in names
-        }
+        """Why the registry is not ready, by requested reference or alias; empty when it is.
+
+        A model that was unloaded is missed no more.
+        """
         failed = {
             reference: entry.reason if entry else "not installed"
             for reference in self.requested
-            if (entry := self._find(reference)) is None or entry.state != "ready"
+            if (entry := self._find(reference)) is None
+            or (entry.is_wanted and entry.classifier is None)
         }
-        return hidden | failed
+        return {**self._hidden, **failed}
 
-    def _requested_entries(self) -> list[RegistryEntry]:
-        found = [self._find(reference) for reference in self.requested]
-        return [entry for entry in found if entry is not None]
+    def _find_installed(self) -> None:
+        """Look for model folders; what is loaded stays, though its folder may be gone."""
+        found = {entry.reference: entry for entry in find_models(self._root)}
+        new = [entry for reference, entry in found.items() if reference not in self._entries]
+        kept = {
+            reference: entry
+            for reference, entry in self._entries.items()
+            if reference in found or entry.classifier is not None
+        }
+        self._entries = found | kept  # replaced at once: others may be reading it
+        for entry in new:
+            if self._is_requested(entry):
+                entry.want()
+
+    def _find_hidden(self) -> Mapping[str, str]:
+        names = {entry.name for entry in self.entries}
+        reason = "a model of this name is installed, which the alias would hide"
+        return {alias: reason for alias in self.aliases if alias in names}
+
+    def _is_requested(self, entry: RegistryEntry) -> bool:
+        newest = max(self._versions(entry.name), key=lambda other: other.version)
+        return entry.reference in self.requested or (
+            entry.name in self.requested and entry is newest
+        )
+
+    def _versions(self, name: str) -> list[RegistryEntry]:
+        return [entry for entry in self._entries.values() if entry.name == name]
 
     def _find(self, reference: str) -> RegistryEntry | None:
         target = self.aliases.get(reference, reference)
@@ -211,8 +251,11 @@ class ModelRegistry:
             return None
         if match["version"]:
             return self._entries.get(target)
-        versions = [entry for entry in self._entries.values() if entry.name == match["name"]]
-        return max(versions, key=lambda entry: entry.version, default=None)
+        return max(
+            self._versions(match["name"]),
+            key=lambda entry: (entry.classifier is not None, entry.version),
+            default=None,
+        )
 
     def _load(self, entry: RegistryEntry, runtime_name: RuntimeName) -> ActivityClassifier:
         return load_classifier(
@@ -220,28 +263,16 @@ class ModelRegistry:
             runtime_name=runtime_name,
             num_threads=self._num_threads,
             num_streams=self._num_streams,
+            public_key=self._public_key,
         )
+
+    def _try_to_load(self, entry: RegistryEntry) -> None:
+        with suppress(ModelError):  # which the entry says
+            self._load_entry(entry)
 
     def _load_entry(self, entry: RegistryEntry) -> None:
         try:
-            entry.classifier = self._load(entry, self.runtime_name)
-        except DriverActivityError as exc:
-            entry.state, entry.reason = "failed", str(exc)
-        else:
-            entry.state, entry.reason = "ready", ""
-
-
-def _read_card_of(entry: RegistryEntry) -> None:
-    try:
-        entry.card = read_card(entry.folder)
-    except InvalidCardError as exc:
-        entry.state, entry.reason = "failed", str(exc)
-
-
-def find_models(root: Path) -> list[RegistryEntry]:
-    """Return an entry, not loaded, for every folder `<name>/<version>` below a root."""
-    return [
-        RegistryEntry(folder=folder)
-        for folder in sorted(root.glob("*/*"))
-        if folder.is_dir() and REFERENCE.fullmatch(f"{folder.parent.name}@{folder.name}")
-    ]
+            entry.serve(self._load(entry, self.runtime_name))
+        except ModelError as exc:
+            entry.fail(str(exc))
+            raise

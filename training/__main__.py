@@ -16,6 +16,7 @@ from training.export import export_models
 from training.progress import console
 from training.quantize import quantize_student
 from training.report import write_report
+from training.signing import sign_models
 from training.teacher import train_teacher
 from training.transfer import measure_transfer
 from training.workspace import Workspace
@@ -76,6 +77,10 @@ def _run_report(options: argparse.Namespace) -> None:
     write_report({path: read_recipe(path) for path in options.recipe}, options.out)
 
 
+def _run_sign(options: argparse.Namespace) -> None:
+    sign_models(options.folder, key=options.key)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
     commands = parser.add_subparsers(dest="stage", required=True)
@@ -104,6 +109,11 @@ def _parser() -> argparse.ArgumentParser:
         "--recipe", type=Path, required=True, action="append", help="TOML file; once or more"
     )
     report.add_argument("--out", type=Path, default=Path("runs/report"), help="folder to write to")
+    text = "sign model folders for services that require it"
+    sign = commands.add_parser("sign", help=text, description=text)
+    sign.set_defaults(run=_run_sign)
+    sign.add_argument("folder", type=Path, nargs="+", help="model folder")
+    sign.add_argument("--key", type=Path, required=True, help="Ed25519 private key, a PEM file")
     return parser
 
 

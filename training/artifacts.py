@@ -18,6 +18,7 @@ from models.checkpoint import read_weights, write_weights
 from models.reference import DriftReference
 from training.config import Recipe
 from training.distill import load_student
+from training.golden import describe_golden
 from training.onnx_export import export_fp32, export_int8
 from training.workspace import Workspace
 
@@ -69,6 +70,9 @@ def publish(
     """Copy a stage's model folder into the registry, with its name, version and figures.
 
     The folder appears whole or not at all, in the place of one of the same name and version.
+
+    Raises:
+        GoldenClipError: If the engines do not agree on what it answers.
     """
     export = workspace.recipe.export
     precision = "int8" if stage in QUANTIZED_STAGES else "fp32"
@@ -85,6 +89,7 @@ def publish(
         drift_reference=drift_reference,
     )
     write_card(staging, card)
+    write_card(staging, describe_golden(staging))
     shutil.rmtree(target, ignore_errors=True)
     target.parent.mkdir(parents=True, exist_ok=True)
     staging.rename(target)

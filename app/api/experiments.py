@@ -11,6 +11,7 @@ from app.errors import (
     INVALID_REQUEST,
     PROBLEMS,
     IncomparableModelsError,
+    ModelUnusableError,
     NoRecordsError,
     UninvolvedAliasError,
 )
@@ -51,6 +52,7 @@ async def list_experiments(service: ServiceDep) -> ExperimentListAnswer:
                 UninvolvedAliasError,
                 UnknownModelError,
                 ModelNotReadyError,
+                ModelUnusableError,
                 IncomparableModelsError,
             )
         ),

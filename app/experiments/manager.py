@@ -126,6 +126,11 @@ class ExperimentManager:
         await asyncio.to_thread(self._recorder.close, CLOSE_S)
         self._database.close()
 
+    @property
+    def compared(self) -> Mapping[str, str]:
+        """The experiment that compares a model and has not ended, by `name@version`."""
+        return self._sync.compared
+
     def begin(
         self, reference: str, headers: Mapping[str, str], record: RequestRecord
     ) -> Trial | None:

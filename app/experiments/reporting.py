@@ -18,7 +18,7 @@ from app.experiments.store.experiments import read_experiment
 from app.experiments.store.queries import read_cells, read_evidence
 from app.gates import Gate
 from models.card import read_card
-from models.errors import InvalidCardError
+from models.errors import ModelError
 from models.reference import DriftReference
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _read_reference(model_dir: Path, model: str) -> DriftReference | None:
     name, _, version = model.partition("@")
     try:
         return read_card(model_dir / name / version).drift_reference
-    except InvalidCardError:  # it may have been removed since
+    except ModelError:  # it may have been removed since
         return None
 
 

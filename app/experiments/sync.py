@@ -12,8 +12,9 @@ from functools import partial
 import structlog
 
 from app.comparison import check_comparable
+from app.errors import ModelUnusableError
 from app.experiments.aliases import AliasKeeper
-from app.experiments.definition import ARMS, ArmName, Experiment
+from app.experiments.definition import ARMS, Arm, ArmName, Experiment
 from app.experiments.guard import GuardWindow
 from app.experiments.live import LiveExperiment, LiveExperiments
 from app.experiments.metrics import ExperimentMetrics
@@ -27,7 +28,12 @@ from app.experiments.store.experiments import (
     read_experiment,
 )
 from models.classifier import ActivityClassifier
-from models.errors import DriverActivityError
+from models.errors import (
+    DriverActivityError,
+    ModelError,
+    ModelNotReadyError,
+    UnknownModelError,
+)
 from models.registry import ModelRegistry
 
 POLL_S = 2.0
@@ -65,6 +71,8 @@ class ExperimentSync:
         self._is_answering = True
         self.problems: dict[str, str] = {}
         """Why experiments that should run do not run here, by name."""
+        self.compared: dict[str, str] = {}
+        """The experiment that compares a model and has not ended, by `name@version`."""
         self._log = structlog.get_logger("driver_activity.experiments")
 
     def postpone(self, step: Callable[[], object]) -> None:
@@ -127,6 +135,12 @@ class ExperimentSync:
         self._is_answering = False
 
     async def _follow(self, stored: tuple[StoredExperiment, ...]) -> None:
+        self.compared = {
+            side.model: one.experiment.name
+            for one in stored
+            if one.state != "ended"
+            for side in one.experiment.arms.values()
+        }
         running = {one.experiment.name: one for one in stored if one.state == "running"}
         for live in list(self._live.by_alias.values()):
             if live.experiment.name not in running:
@@ -161,7 +175,9 @@ class ExperimentSync:
         """Return the models of an experiment.
 
         Raises:
-            ModelError: If one is not there, or does not load.
+            UnknownModelError: If one is not installed.
+            ModelNotReadyError: If one is not loaded, or its engine is not installed.
+            ModelUnusableError: If one cannot be loaded on the engine that the experiment asks for.
             IncomparableModelsError: If they do not take and answer the same.
         """
         arms = await asyncio.to_thread(self._load_arms, experiment)
@@ -171,10 +187,15 @@ class ExperimentSync:
     def _load_arms(self, experiment: Experiment) -> Mapping[ArmName, ActivityClassifier]:
         for side in experiment.arms.values():
             self._registry.get(side.model)
-        return {
-            arm: self._registry.load_apart(side.model, runtime_name=side.runtime)
-            for arm, side in experiment.arms.items()
-        }
+        return {arm: self._load_arm(side) for arm, side in experiment.arms.items()}
+
+    def _load_arm(self, side: Arm) -> ActivityClassifier:
+        try:
+            return self._registry.load_apart(side.model, runtime_name=side.runtime)
+        except (UnknownModelError, ModelNotReadyError):
+            raise
+        except ModelError as exc:
+            raise ModelUnusableError(side.model, str(exc)) from exc
 
     def roll_back(self, live: LiveExperiment, breach: str) -> None:
         """End an experiment, and move its alias to the control if it leads to the treatment."""

@@ -19,7 +19,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from models.card import read_card
+from models.card import ONNX_FILE, read_card
 from models.classifier import softmax
 from models.registry import ModelRegistry
 from models.runtimes.openvino import OpenVinoRuntime
@@ -40,7 +40,9 @@ class Pipeline:
     def __init__(self) -> None:
         folder = _model_folder()
         self._card = read_card(folder)
-        self._runtime = OpenVinoRuntime(folder, self._card, num_threads=1)
+        self._runtime = OpenVinoRuntime(
+            (folder / ONNX_FILE).read_bytes(), self._card, num_threads=1
+        )
         self._spec = self._card.spec
         self._scaler = Scaler(self._spec)
 

@@ -1,12 +1,12 @@
 """Engines that run a model's network; imported only when one is asked for."""
 
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.card import ModelCard
+from models.card import ONNX_FILE, WEIGHTS_FILE, ModelCard
 
 RuntimeName = Literal["openvino", "torch"]
 
@@ -25,13 +25,18 @@ class Runtime(Protocol):
 
 
 def load_runtime(
-    name: RuntimeName, folder: Path, card: ModelCard, *, num_threads: int, num_streams: int = 1
+    name: RuntimeName,
+    contents: Mapping[str, bytes],
+    card: ModelCard,
+    *,
+    num_threads: int,
+    num_streams: int = 1,
 ) -> Runtime:
     """Load the network of a model folder on an engine.
 
     Args:
-        name: Engine; `openvino` reads model.onnx, `torch` reads weights.safetensors.
-        folder: Model folder whose files were already checked against the card.
+        name: Engine; `openvino` takes model.onnx, `torch` takes weights.safetensors.
+        contents: Files of the model folder by name, already checked against the card.
         card: The folder's card.
         num_threads: Processor threads that one call of `infer` may use.
         num_streams: Calls that are computed at once; further ones wait. PyTorch computes them all.
@@ -42,7 +47,9 @@ def load_runtime(
     if name == "openvino":
         from models.runtimes.openvino import OpenVinoRuntime
 
-        return OpenVinoRuntime(folder, card, num_threads=num_threads, num_streams=num_streams)
+        return OpenVinoRuntime(
+            contents[ONNX_FILE], card, num_threads=num_threads, num_streams=num_streams
+        )
     from models.runtimes.torch import TorchRuntime
 
-    return TorchRuntime(folder, card, num_threads=num_threads)
+    return TorchRuntime(contents[WEIGHTS_FILE], card, num_threads=num_threads)

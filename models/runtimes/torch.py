@@ -4,15 +4,14 @@ Axes: N windows of one video, T frames, H W pixels, C channels (RGB), K classes.
 """
 
 import threading
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from models.card import WEIGHTS_FILE, ModelCard
-from models.checkpoint import load_strictly, read_weights
+from models.card import ModelCard
+from models.checkpoint import load_strictly, parse_weights
 from models.networks.mobilenet3d import build_mobilenet3d
 from models.networks.quantized import build_int8_mobilenet3d
 from models.runtimes import RuntimeName
@@ -26,7 +25,7 @@ class TorchRuntime:
     that many threads.
 
     Args:
-        folder: Model folder whose files were already checked against the card.
+        weights: Content of weights.safetensors, already checked against the card.
         card: The folder's card.
         num_threads: Processor threads that one call of `infer` may use.
 
@@ -34,11 +33,11 @@ class TorchRuntime:
         WeightsError: If weights.safetensors does not fit the card.
     """
 
-    def __init__(self, folder: Path, card: ModelCard, *, num_threads: int) -> None:
+    def __init__(self, weights: bytes, card: ModelCard, *, num_threads: int) -> None:
         self._num_threads = num_threads
         self._local = threading.local()
         self._limit_calling_thread()
-        self._network = _load_network(folder, card)
+        self._network = _load_network(weights, card)
 
     @property
     def name(self) -> RuntimeName:
@@ -65,8 +64,8 @@ class TorchRuntime:
             self._local.is_limited = True
 
 
-def _load_network(folder: Path, card: ModelCard) -> nn.Module:
-    tensors = read_weights(folder / WEIGHTS_FILE)
+def _load_network(weights: bytes, card: ModelCard) -> nn.Module:
+    tensors = parse_weights(weights)
     num_classes = len(card.labels)
     if card.precision == "int8":
         return build_int8_mobilenet3d(

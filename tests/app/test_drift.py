@@ -195,7 +195,7 @@ def test_monitor_says_what_the_columns_of_the_same_answers_say() -> None:
     monitor = make_monitor()
     fill(monitor, draw_answers(700))
 
-    figures = monitor.judge(MODEL)
+    figures = monitor.judge_all()[MODEL]
 
     labels, *columns = zip(*draw_answers(700), strict=True)
     counts = {label: labels.count(label) for label in LABELS}
@@ -207,27 +207,27 @@ def test_monitor_says_what_the_columns_of_the_same_answers_say() -> None:
 def test_monitor_waits_for_the_least_sample() -> None:
     monitor = make_monitor()
     fill(monitor, draw_answers(499))
-    before = monitor.judge(MODEL)
+    before = monitor.judge_all()[MODEL]
 
     fill(monitor, draw_answers(1))
 
     assert {figure.psi for figure in before} == {None}
-    assert None not in {figure.psi for figure in monitor.judge(MODEL)}
+    assert None not in {figure.psi for figure in monitor.judge_all()[MODEL]}
 
 
 def test_monitor_sees_the_last_answers_only() -> None:
     monitor = make_monitor(window=600)
     fill(monitor, draw_answers(1000, highest_brightness=0.5))
-    night = monitor.judge(MODEL)[2]
+    night = monitor.judge_all()[MODEL][2]
 
     fill(monitor, draw_answers(600, seed=2))
 
-    day = monitor.judge(MODEL)
+    day = monitor.judge_all()[MODEL]
     fresh = make_monitor()
     fill(fresh, draw_answers(600, seed=2))
     assert (night.num_answers, night.reading) == (600, "large")
     assert (day[2].num_answers, day[2].reading) == (600, "stable")
-    assert day == fresh.judge(MODEL)
+    assert day == fresh.judge_all()[MODEL]
 
 
 def test_monitor_keeps_models_apart_and_leaves_out_those_without_a_reference() -> None:
@@ -235,14 +235,25 @@ def test_monitor_keeps_models_apart_and_leaves_out_those_without_a_reference() -
     fill(monitor, draw_answers(10))
     monitor.add(OTHER, label="x", confidence=1, brightness=1, motion=1)
 
-    assert monitor.models == (MODEL,)
-    assert monitor.judge(MODEL)[0].num_answers == 10
-    with pytest.raises(KeyError):
-        monitor.judge(OTHER)
+    figures = monitor.judge_all()
+    assert list(figures) == [MODEL]
+    assert figures[MODEL][0].num_answers == 10
+
+
+def test_forgotten_model_is_watched_no_more_and_begins_anew() -> None:
+    monitor = make_monitor()
+    fill(monitor, draw_answers(10))
+
+    monitor.forget(MODEL)
+    fill(monitor, draw_answers(10))
+    assert monitor.judge_all() == {}
+
+    monitor.watch(MODEL, make_reference())
+    assert monitor.judge_all()[MODEL][0].num_answers == 0
 
 
 def test_monitor_has_a_figure_for_every_quantity_before_the_first_answer() -> None:
-    figures = make_monitor().judge(MODEL)
+    figures = make_monitor().judge_all()[MODEL]
 
     assert [figure.quantity for figure in figures] == [
         "label",

@@ -62,6 +62,16 @@ def test_the_service_writes_to_its_spool_only() -> None:
     assert [entry.split(":")[0] for entry in service["tmpfs"]] == ["/tmp"]
 
 
+def test_what_the_service_writes_cannot_be_run() -> None:
+    (entry,) = read_services()[SERVICE]["tmpfs"]
+
+    assert {"noexec", "nosuid", "nodev"} <= set(entry.split(":")[1].split(","))
+
+
+def test_the_service_runs_as_the_user_of_the_image_whatever_the_image() -> None:
+    assert [read_services()[SERVICE]["user"]] == read_instructions("USER")
+
+
 def test_the_spool_holds_all_uploads_and_windows_at_once(settings: Settings) -> None:
     (entry,) = read_services()[SERVICE]["tmpfs"]
     spool_mib = int(re.findall(r"size=(\d+)m", entry)[0])

@@ -39,7 +39,8 @@ def labels_by_metric() -> dict[str, set[str]]:
     record.pairs = [
         ComparedPair(baseline="a@1", candidate="b@1", is_agreed=True, max_difference=0.1)
     ]
-    metrics.announce_model(model)
+    metrics.show_models([model])
+    metrics.count_load("loaded")
     drift.watch(model, make_reference(num_clips=1_000_000))
     for _ in range(10_000):
         drift.add(model, label=LABELS[0], confidence=0.5, brightness=0.5, motion=0.5)

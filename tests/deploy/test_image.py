@@ -49,6 +49,23 @@ def test_the_service_runs_as_a_user_without_rights() -> None:
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user)
 
 
+def test_no_file_of_the_image_gives_rights_to_whoever_runs_it() -> None:
+    last = read_instructions("RUN")[-1]
+
+    assert re.search(r"find / -xdev -type f -perm /6000 -exec chmod a-s \{\} \+$", last)
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--read-only", "--cap-drop ALL", "--security-opt no-new-privileges", "noexec,nosuid,nodev"],
+)
+def test_container_that_is_checked_has_no_more_rights_than_that_of_compose(option: str) -> None:
+    script = (DEPLOY / "engine_docker.sh").read_text()
+    (command,) = re.findall(r"docker run (.*?)\)\n", script, re.DOTALL)
+
+    assert option in command
+
+
 def test_the_service_is_the_process_that_gets_signals() -> None:
     command = read_instructions("CMD")[-1]
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from models.card import ModelCard
 from models.classifier import load_classifier
-from models.registry import find_models
+from models.installed import find_models
 from tests.conftest import REPOSITORY_ROOT
 
 PATH = Path(__file__).parent / "golden.json"

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from models.card import check_files, read_card
+from models.card import read_card, read_files
 from models.classifier import load_classifier
+from models.installed import find_models
 from models.labels import DRIVE_AND_ACT_LABELS
-from models.registry import find_models
 from models.runtimes import RuntimeName
 from tests.models.golden import PATH, WEIGHTS, moving_pattern
 
@@ -25,7 +25,9 @@ each_folder = pytest.mark.parametrize(
 
 @each_folder
 def test_files_are_those_of_the_card(folder: Path) -> None:
-    check_files(folder, read_card(folder))
+    card = read_card(folder)
+
+    assert read_files(folder, card).keys() == card.files.keys()
 
 
 @each_folder
@@ -41,6 +43,14 @@ def test_answer_is_the_one_that_was_recorded(folder: Path, runtime_name: Runtime
     assert probs_NK.sum() == pytest.approx(1.0, abs=1e-5)
     expected = GOLDEN[card.reference]
     assert logits_NK[0] == pytest.approx(expected, abs=LOGIT_TOLERANCE[card.precision])
+
+
+@each_folder
+def test_card_has_a_golden_clip_that_is_checked_whenever_it_is_loaded(folder: Path) -> None:
+    golden = read_card(folder).golden
+
+    assert golden is not None
+    assert max(golden.probs_K) < 0.9  # where a network is sure, little of it can be seen
 
 
 @each_folder

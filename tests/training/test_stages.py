@@ -10,15 +10,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.card import ONNX_FILE, WEIGHTS_FILE, ModelCard, read_card
+from models.card import ModelCard, read_card
 from models.reference import DriftReference
+from tests.model_factory import write_model_folder
 from tests.training.recipes import write_manifest_recipe
-from training.artifacts import stage_folder
+from training.artifacts import QUANTIZED_STAGES, stage_folder
 from training.config import ManifestData, Recipe, RecipeError
 from training.data.examples import SPLITS, DataError
 from training.distill import soft_label_loss, train_students
 from training.evaluate import PUBLISHED_STAGES, RESULTS, evaluate_models
 from training.export import export_models
+from training.golden import TOLERANCES
 from training.losses import SoftLabelLoss
 from training.quantize import quantize_student
 from training.reference import Footage, make_reference
@@ -112,13 +114,17 @@ def test_every_stage_smooths_labels_as_its_own_table_says(recipe: Recipe) -> Non
 
 
 def _write_evaluated_run(recipe: Recipe, **results: Any) -> Workspace:
-    """Return a run with the results of its evaluation, whose models have no weights."""
+    """Return a run with the results of its evaluation, whose models have random weights."""
     workspace = Workspace(recipe)
     for stage in PUBLISHED_STAGES:
-        folder = stage_folder(workspace.folder, stage)
-        folder.mkdir(parents=True)
-        (folder / WEIGHTS_FILE).touch()
-        (folder / ONNX_FILE).touch()
+        write_model_folder(
+            stage_folder(workspace.folder, stage).parents[1],
+            name=stage,
+            precision="int8" if stage in QUANTIZED_STAGES else "fp32",
+            labels=recipe.labels,
+            config=recipe.student.network,
+            spec=recipe.spec,
+        )
     stages = {name: {"top1": 0.5} for name in ("distilled", "ptq", "int8", "int8_torch")}
     temperatures = dict.fromkeys(PUBLISHED_STAGES, 1.0)
     written = {
@@ -159,6 +165,17 @@ def test_cards_get_the_references_that_their_own_models_were_evaluated_to(
     cards = _export(workspace, tmp_path / "weights")
 
     assert [card.drift_reference for card in cards] == references
+
+
+def test_cards_say_what_their_models_answer_to_the_golden_clip(
+    recipe: Recipe, tmp_path: Path
+) -> None:
+    cards = _export(_write_evaluated_run(recipe), tmp_path / "weights")
+
+    for card in cards:
+        assert card.golden is not None
+        assert len(card.golden.probs_K) == len(recipe.labels)
+        assert card.golden.tolerance == TOLERANCES[card.precision]
 
 
 def test_evaluation_of_an_earlier_version_is_exported_without_a_reference_and_says_so(

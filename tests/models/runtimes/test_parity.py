@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.card import NetworkConfig, read_card
+from models.card import NetworkConfig
+from models.folder import read_folder
 from models.runtimes import RuntimeName, load_runtime
 from models.spec import ClipSpec
 from tests.model_factory import make_windows, write_model_folder
@@ -21,15 +22,18 @@ CONFIGS = [NetworkConfig(width=0.3), NetworkConfig(width=0.25, stem="1x3x3")]
 
 def infer_on_both(folder: Path, spec: ClipSpec) -> list[np.ndarray]:
     windows = make_windows(batch_size=6, spec=spec, seed=1)[0].numpy()
-    card = read_card(folder)
-    return [load_runtime(name, folder, card, num_threads=1).infer(windows) for name in ENGINES]
+    model = read_folder(folder)
+    return [
+        load_runtime(name, model.contents, model.card, num_threads=1).infer(windows)
+        for name in ENGINES
+    ]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_engines_know_their_names(tmp_path: Path, engine: RuntimeName) -> None:
-    folder = write_model_folder(tmp_path)
+    model = read_folder(write_model_folder(tmp_path))
 
-    assert load_runtime(engine, folder, read_card(folder), num_threads=1).name == engine
+    assert load_runtime(engine, model.contents, model.card, num_threads=1).name == engine
 
 
 @pytest.mark.parametrize("spec", SPECS)

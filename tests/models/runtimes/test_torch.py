@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.card import ModelCard, read_card
+from models.card import WEIGHTS_FILE, ModelCard, read_card
 from models.errors import WeightsError
 from models.runtimes.torch import TorchRuntime
 from tests.model_factory import make_windows, write_model_folder
@@ -23,7 +23,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def load(root: Path, precision: str, /, **changes: object) -> TorchRuntime:
     folder = root / f"tiny-{precision}" / "1"
     card = ModelCard.model_validate(read_card(folder).model_dump() | changes)
-    return TorchRuntime(folder, card, num_threads=1)
+    return TorchRuntime((folder / WEIGHTS_FILE).read_bytes(), card, num_threads=1)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
