@@ -19,8 +19,8 @@ class QueueFullError(DriverActivityError):
 
     def __str__(self) -> str:
         return (
-            f"{self.queue} is full: {self.capacity} requests are at work, and at most "
-            f"{self.accepted:g} {self.unit} may wait"
+            f"{self.queue} is full: accepted are {self.capacity} at work, and "
+            f"{self.accepted:g} {self.unit} that wait"
         )
 
 

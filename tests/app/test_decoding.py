@@ -178,7 +178,7 @@ def test_job_that_may_not_wait_is_refused(make_pool: MakePool) -> None:
         await wait_until(lambda: pool.num_waiting == 1)
         assert pool.num_active == 1
         try:
-            with pytest.raises(QueueFullError, match="decode is full: 2 requests"):
+            with pytest.raises(QueueFullError, match="decode is full: accepted are 1 at work"):
                 await run_instead(pool, time.sleep, 60)
         finally:
             for job in jobs:

@@ -33,7 +33,9 @@ def test_gate_refuses_whom_the_queue_does_not_hold() -> None:
         async with gate.enter():
             waiting = asyncio.create_task(gate.acquire())
             await asyncio.sleep(0)
-            with pytest.raises(QueueFullError, match="1 requests are at work, and at most 1"):
+            with pytest.raises(
+                QueueFullError, match="accepted are 1 at work, and 1 requests that wait"
+            ):
                 await gate.acquire()
             num_waiting = gate.num_waiting
         await waiting
@@ -58,7 +60,7 @@ def test_work_that_waits_is_counted_in_its_unit() -> None:
 
     message, work_waiting = asyncio.run(run())
 
-    assert message == "decode is full: 1 requests are at work, and at most 6 s of video may wait"
+    assert message == "decode is full: accepted are 1 at work, and 6 s of video that wait"
     assert work_waiting == 5
 
 
