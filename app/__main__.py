@@ -5,35 +5,18 @@
 
 import contextlib
 import ctypes
-import math
 import signal
 import sys
-from types import FrameType
-
-import uvicorn
 
 from app.experiments.reporting import write_report
 from app.logs import configure_logging
 from app.main import create_app
-from app.service import Service
+from app.server import make_server
 from app.settings import ReportSettings, Settings, parse_report_settings, parse_settings
 from models.errors import DriverActivityError
 
 M_ARENA_MAX = -8  # of glibc's malloc.h
 EXIT_NOT_STARTED = 3  # what uvicorn's own command line gives
-
-
-class Server(uvicorn.Server):
-    """A server that is not ready any more as soon as it is asked to end."""
-
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
-        super().__init__(config)
-        self._service = service
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin a clean shutdown."""
-        self._service.withdraw()
-        super().handle_exit(sig, frame)
 
 
 def share_one_heap() -> None:
@@ -54,21 +37,10 @@ def serve(settings: Settings) -> None:
         SystemExit: If the service cannot start.
     """
     app = create_app(settings)
-    config = uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        http="httptools",
-        loop="uvloop",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=math.ceil(settings.shutdown_grace_s),
-    )
     # The server raises the signal that ended it once more, which must not kill what ended well.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    server = Server(config, app.state.service)
+    server = make_server(app, settings)
     server.run()
     if not server.started:
         raise SystemExit(EXIT_NOT_STARTED)

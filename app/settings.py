@@ -8,7 +8,12 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, CliPositionalArg, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    CliPositionalArg,
+    NoDecode,
+    SettingsConfigDict,
+)
 
 from app.experiments.store.database import check_url, sqlite_url
 from app.experiments.store.errors import RecordsError
@@ -23,7 +28,7 @@ DEFAULT_ALIAS = "default"
 
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
-AnySettings = TypeVar("AnySettings", bound="SharedSettings")
+AnySettings = TypeVar("AnySettings", bound=BaseSettings)
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -106,6 +111,11 @@ class Settings(SharedSettings):
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes any.")
+    max_connections: int = Field(
+        default=10_000,
+        ge=16,
+        description="Most connections; beyond, the longest idle one is closed for a new one.",
+    )
     models: Annotated[tuple[str, ...], NoDecode] = Field(
         default=("mobilenet3d-int8", "mobilenet3d-fp32"),
         min_length=1,
