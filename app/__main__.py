@@ -1,6 +1,6 @@
 """Runs the service: `python -m app`, with a flag for every setting; see `--help`.
 
-`python -m app report NAME` reports on an experiment instead.
+`python -m app report NAME` reports on an experiment instead, `python -m app key` edits the keys.
 """
 
 import contextlib
@@ -8,6 +8,8 @@ import ctypes
 import signal
 import sys
 
+from app.access.commands import run_command
+from app.access.file import InvalidKeyFileError
 from app.experiments.reporting import write_report
 from app.logs import configure_logging
 from app.main import create_app
@@ -36,7 +38,10 @@ def serve(settings: Settings) -> None:
     Raises:
         SystemExit: If the service cannot start.
     """
-    app = create_app(settings)
+    try:
+        app = create_app(settings)
+    except InvalidKeyFileError as exc:
+        raise SystemExit(f"python -m app: error: {exc}; see python -m app key add --help") from exc
     # The server raises the signal that ended it once more, which must not kill what ended well.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
@@ -60,7 +65,10 @@ def report(settings: ReportSettings) -> None:
 
 
 def main() -> None:
-    """Read the settings from environment and command line, and serve or report."""
+    """Read the settings from environment and command line; serve, report, or edit the keys."""
+    if sys.argv[1:2] == ["key"]:
+        print(run_command(sys.argv[2:]))
+        return
     if sys.argv[1:2] == ["report"]:
         report(parse_report_settings(sys.argv[2:]))
         return

@@ -68,7 +68,7 @@ class ForbiddenError(DriverActivityError):
 class UploadTooLargeError(DriverActivityError):
     """The request body is over the limit of bytes."""
 
-    def __init__(self, found: int, accepted: int, *, limit: str = "max_upload_bytes") -> None:
+    def __init__(self, found: int, accepted: int, *, limit: str) -> None:
         super().__init__(found, accepted)
         self.limit = limit
         self.found = found

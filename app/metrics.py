@@ -153,6 +153,11 @@ class Metrics:
         """Show a model that was loaded."""
         self._model_info.labels(*_values(labels)).set(1)
 
+    def watch_keys(self, is_current: Callable[[], bool]) -> None:
+        """Show whether the keys in force are those of their file."""
+        text = "Whether the API keys in force are those of their file, 0 or 1."
+        Instruments(self.registry).gauge("keys_current", text).set_function(is_current)
+
     def _watch(
         self, queue_depths: Mapping[str, Callable[[], int]], is_ready: Callable[[], bool]
     ) -> None:

@@ -11,8 +11,10 @@ from app.errors import (
     STORAGE_FULL,
     DeadlineExceededError,
     EmptyUploadError,
+    ForbiddenError,
     InvalidUploadError,
     ProblemKind,
+    UnauthenticatedError,
     UploadTooLargeError,
 )
 from app.gates import QueueFullError
@@ -87,6 +89,10 @@ UPLOAD_PROBLEMS: tuple[ProblemKind, ...] = (
     ),
 )
 """What may be wrong with any upload."""
+BODY_PROBLEMS = tuple(PROBLEMS[error] for error in (UploadTooLargeError, DeadlineExceededError))
+"""What may be wrong with the body of any other request."""
+ACCESS_PROBLEMS = tuple(PROBLEMS[error] for error in (UnauthenticatedError, ForbiddenError))
+"""What may be wrong with the key of a request."""
 
 
 def join_bodies(*bodies: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import HTMLResponse
 
 from app.api.dependencies import ServiceDep
-from app.api.documents import problem_responses
+from app.api.documents import BODY_PROBLEMS, problem_responses
 from app.errors import (
     INVALID_REQUEST,
     PROBLEMS,
@@ -43,6 +43,7 @@ async def list_experiments(service: ServiceDep) -> ExperimentListAnswer:
     status_code=201,
     responses=problem_responses(
         *COMMON,
+        *BODY_PROBLEMS,
         *(
             PROBLEMS[error]
             for error in (
@@ -70,7 +71,10 @@ async def get_experiment(name: Name, service: ServiceDep) -> ExperimentAnswer:
     return await service.experiments.desk.get(name)
 
 
-@router.patch("/{name}", responses=problem_responses(*KNOWN, PROBLEMS[ExperimentEndedError]))
+@router.patch(
+    "/{name}",
+    responses=problem_responses(*KNOWN, *BODY_PROBLEMS, PROBLEMS[ExperimentEndedError]),
+)
 async def change_experiment(
     name: Name, change: ExperimentChange, service: ServiceDep
 ) -> ExperimentAnswer:
