@@ -13,8 +13,10 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 
+from app.access.rules import READING
 from app.decoding import DecodeTimeoutError, DecodeWorkerDiedError
 from app.experiments.store.errors import (
     ExperimentEndedError,
@@ -280,11 +282,26 @@ def _answer_validation(request: Request, error: Exception) -> JSONResponse:
 
 def _answer_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's word for bytes that are no text
+        return answer_problem(request, INVALID_REQUEST, detail="the body is not JSON in UTF-8")
     phrase = HTTPStatus(error.status_code).phrase
     kind = ProblemKind(error.status_code, phrase.lower().replace(" ", "_"), phrase)
     response = answer_problem(request, kind, detail=str(error.detail))
     response.headers.update(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        response.headers["Allow"] = _list_methods(request)
     return response
+
+
+def _list_methods(request: Request) -> str:
+    """Return the methods of all routes of a path; the framework names those of the first."""
+    methods = {
+        method
+        for route in iter_route_contexts(request.app.routes)
+        if route.methods and route.path_regex.match(request.url.path)
+        for method in route.methods
+    }
+    return ", ".join(sorted(methods or READING))  # a folder of files has no routes
 
 
 def _answer_os_error(request: Request, error: Exception) -> JSONResponse:

@@ -49,6 +49,7 @@ FRAMES_BODIES: Mapping[str, Any] = {
             "properties": {
                 "frames": {
                     "type": "array",
+                    "minItems": 1,
                     "items": BINARY,
                     "description": "JPEG or PNG images of one size, in their order.",
                 }

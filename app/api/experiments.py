@@ -10,6 +10,7 @@ from app.api.documents import BODY_PROBLEMS, problem_responses
 from app.errors import (
     INVALID_REQUEST,
     PROBLEMS,
+    DeadlineExceededError,
     IncomparableModelsError,
     NoRecordsError,
     UninvolvedAliasError,
@@ -21,6 +22,7 @@ from app.experiments.store.errors import (
     OverlappingExperimentsError,
     UnknownExperimentError,
 )
+from app.gates import QueueFullError
 from app.schemas import ExperimentAnswer, ExperimentChange, ExperimentListAnswer
 from models.card import NAME_PATTERN
 from models.errors import ModelNotReadyError, UnknownModelError
@@ -29,6 +31,7 @@ router = APIRouter(prefix="/v1/experiments", tags=["experiments"])
 Name = Annotated[str, Path(pattern=f"^{NAME_PATTERN}$")]
 COMMON = (INVALID_REQUEST, PROBLEMS[NoRecordsError])
 KNOWN = (*COMMON, PROBLEMS[UnknownExperimentError])
+REPORT = (*KNOWN, PROBLEMS[QueueFullError], PROBLEMS[DeadlineExceededError])
 PAGE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {}}}}
 
 
@@ -82,7 +85,7 @@ async def change_experiment(
     return await service.experiments.desk.change(name, change)
 
 
-@router.get("/{name}/report", responses={**problem_responses(*KNOWN), **PAGE})
+@router.get("/{name}/report", responses={**problem_responses(*REPORT), **PAGE})
 async def report(name: Name, request: Request, service: ServiceDep) -> Response:
     """Report what the records of an experiment say so far.
 
