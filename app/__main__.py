@@ -1,39 +1,24 @@
 """Runs the service: `python -m app`, with a flag for every setting; see `--help`.
 
-`python -m app report NAME` reports on an experiment instead.
+`python -m app report NAME` reports on an experiment instead, `python -m app key` edits the keys.
 """
 
 import contextlib
 import ctypes
-import math
 import signal
 import sys
-from types import FrameType
 
-import uvicorn
-
+from app.access.commands import run_command
+from app.access.file import InvalidKeyFileError
 from app.experiments.reporting import write_report
 from app.logs import configure_logging
 from app.main import create_app
-from app.service import Service
+from app.server import make_server
 from app.settings import ReportSettings, Settings, parse_report_settings, parse_settings
 from models.errors import DriverActivityError
 
 M_ARENA_MAX = -8  # of glibc's malloc.h
 EXIT_NOT_STARTED = 3  # what uvicorn's own command line gives
-
-
-class Server(uvicorn.Server):
-    """A server that is not ready any more as soon as it is asked to end."""
-
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
-        super().__init__(config)
-        self._service = service
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin a clean shutdown."""
-        self._service.withdraw()
-        super().handle_exit(sig, frame)
 
 
 def share_one_heap() -> None:
@@ -53,22 +38,14 @@ def serve(settings: Settings) -> None:
     Raises:
         SystemExit: If the service cannot start.
     """
-    app = create_app(settings)
-    config = uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        http="httptools",
-        loop="uvloop",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=math.ceil(settings.shutdown_grace_s),
-    )
+    try:
+        app = create_app(settings)
+    except InvalidKeyFileError as exc:
+        raise SystemExit(f"python -m app: error: {exc}; see python -m app key add --help") from exc
     # The server raises the signal that ended it once more, which must not kill what ended well.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    server = Server(config, app.state.service)
+    server = make_server(app, settings)
     server.run()
     if not server.started:
         raise SystemExit(EXIT_NOT_STARTED)
@@ -88,7 +65,10 @@ def report(settings: ReportSettings) -> None:
 
 
 def main() -> None:
-    """Read the settings from environment and command line, and serve or report."""
+    """Read the settings from environment and command line; serve, report, or edit the keys."""
+    if sys.argv[1:2] == ["key"]:
+        print(run_command(sys.argv[2:]))
+        return
     if sys.argv[1:2] == ["report"]:
         report(parse_report_settings(sys.argv[2:]))
         return

@@ -6,6 +6,7 @@ The errors of `models` carry facts; which HTTP status they mean is decided here,
 import errno
 import math
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -14,8 +15,10 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 
+from app.access.rules import READING
 from app.decoding import DecodeTimeoutError, DecodeWorkerDiedError
 from app.experiments.store.errors import (
     ExperimentEndedError,
@@ -41,22 +44,39 @@ from models.errors import (
     UnsupportedMediaError,
 )
 
+FOLDERS = re.compile(r"(?<![\w.*])/(?:[\w.@+-]+/)+")
+"""Those before the name of a file, in a text of another library."""
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 1
 FACTS = (
     *("limit", "found", "accepted", "accepted_s", "num_frames", "min_frames"),
     *("reference", "name", "other", "alias", "known", "reason", "reasons", "queue", "unit"),
-    *("faults", "num_faults"),
+    *("faults", "num_faults", "scope"),
 )
 """Attributes of errors that clients are shown; others, such as a worker's traceback, are not."""
+
+
+class UnauthenticatedError(DriverActivityError):
+    """The request has no API key that is in force."""
+
+
+class ForbiddenError(DriverActivityError):
+    """The API key does not allow this."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(scope)
+        self.scope = scope
+
+    def __str__(self) -> str:
+        return f"the API key has not the scope {self.scope!r}"
 
 
 class UploadTooLargeError(DriverActivityError):
     """The request body is over the limit of bytes."""
 
-    def __init__(self, found: int, accepted: int) -> None:
+    def __init__(self, found: int, accepted: int, *, limit: str) -> None:
         super().__init__(found, accepted)
-        self.limit = "max_upload_bytes"
+        self.limit = limit
         self.found = found
         self.accepted = accepted
 
@@ -160,6 +180,8 @@ STORAGE_UNAVAILABLE = ProblemKind(507, "storage_unavailable", "The upload cannot
 STORAGE_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 PROBLEMS: Mapping[type[DriverActivityError], ProblemKind] = {
+    UnauthenticatedError: ProblemKind(401, "unauthenticated", "An API key is needed"),
+    ForbiddenError: ProblemKind(403, "forbidden", "The API key does not allow this"),
     UploadTooLargeError: ProblemKind(413, "upload_too_large", "The body is too large"),
     EmptyUploadError: ProblemKind(422, "empty_upload", "There is nothing in the body"),
     InvalidUploadError: ProblemKind(422, "invalid_upload", "The body is not the documented form"),
@@ -204,7 +226,7 @@ ABANDONED = PROBLEMS[ClientDisconnectedError]
 
 def install_error_handlers(app: FastAPI) -> None:
     """Make an application answer errors with problem documents."""
-    app.add_exception_handler(DriverActivityError, _answer_error)
+    app.add_exception_handler(DriverActivityError, answer_error)
     app.add_exception_handler(RequestValidationError, _answer_validation)
     app.add_exception_handler(HTTPException, _answer_http)
     app.add_exception_handler(OSError, _answer_os_error)
@@ -214,6 +236,31 @@ def find_kind(error: DriverActivityError) -> ProblemKind:
     """Return what clients are told of an error."""
     return next(
         (PROBLEMS[base] for base in type(error).__mro__ if base in PROBLEMS), INTERNAL_ERROR
+    )
+
+
+def hide_paths(value: Any) -> Any:
+    """Return texts, also those in lists and mappings, with file names instead of whole paths."""
+    if isinstance(value, str):
+        return FOLDERS.sub("", value)
+    if isinstance(value, Mapping):
+        return {name: hide_paths(item) for name, item in value.items()}
+    return [hide_paths(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def make_problem(
+    kind: ProblemKind, *, request_id: str, detail: str, facts: Mapping[str, Any] | None = None
+) -> Problem:
+    """Return the problem document of a request that has that id."""
+    return Problem(
+        type=f"urn:driver-activity:problem:{kind.code}",
+        title=kind.title,
+        status=kind.status,
+        detail=hide_paths(detail),
+        code=kind.code,
+        instance=f"urn:driver-activity:request:{request_id}",
+        request_id=request_id,
+        **hide_paths(facts or {}),
     )
 
 
@@ -228,16 +275,7 @@ def answer_problem(
     """Return the problem document of one request, and note its code in the request's record."""
     record = get_record(request)
     record.code = kind.code
-    problem = Problem(
-        type=f"urn:driver-activity:problem:{kind.code}",
-        title=kind.title,
-        status=kind.status,
-        detail=detail,
-        code=kind.code,
-        instance=f"urn:driver-activity:request:{record.request_id}",
-        request_id=record.request_id,
-        **dict(facts or {}),
-    )
+    problem = make_problem(kind, request_id=record.request_id, detail=detail, facts=facts)
     return JSONResponse(
         problem.model_dump(mode="json"),
         status_code=kind.status,
@@ -246,7 +284,8 @@ def answer_problem(
     )
 
 
-def _answer_error(request: Request, error: Exception) -> JSONResponse:
+def answer_error(request: Request, error: Exception) -> JSONResponse:
+    """Return the problem document of an error; one that clients are told nothing of is raised."""
     assert isinstance(error, DriverActivityError)
     kind = find_kind(error)
     if kind is INTERNAL_ERROR:
@@ -270,11 +309,26 @@ def _answer_validation(request: Request, error: Exception) -> JSONResponse:
 
 def _answer_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if error.status_code == HTTPStatus.BAD_REQUEST:  # FastAPI's word for bytes that are no text
+        return answer_problem(request, INVALID_REQUEST, detail="the body is not JSON in UTF-8")
     phrase = HTTPStatus(error.status_code).phrase
     kind = ProblemKind(error.status_code, phrase.lower().replace(" ", "_"), phrase)
     response = answer_problem(request, kind, detail=str(error.detail))
     response.headers.update(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        response.headers["Allow"] = _list_methods(request)
     return response
+
+
+def _list_methods(request: Request) -> str:
+    """Return the methods of all routes of a path; the framework names those of the first."""
+    methods = {
+        method
+        for route in iter_route_contexts(request.app.routes)
+        if route.methods and route.path_regex.match(request.url.path)
+        for method in route.methods
+    }
+    return ", ".join(sorted(methods or READING))  # a folder of files has no routes
 
 
 def _answer_os_error(request: Request, error: Exception) -> JSONResponse:

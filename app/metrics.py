@@ -173,6 +173,11 @@ class Metrics:
         """Count a model that was loaded, or was not, while others served."""
         self._loads.labels(outcome).inc()
 
+    def watch_keys(self, is_current: Callable[[], bool]) -> None:
+        """Show whether the keys in force are those of their file."""
+        text = "Whether the API keys in force are those of their file, 0 or 1."
+        Instruments(self.registry).gauge("keys_current", text).set_function(is_current)
+
     def _watch(
         self, queue_depths: Mapping[str, Callable[[], int]], is_ready: Callable[[], bool]
     ) -> None:

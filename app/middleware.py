@@ -1,10 +1,12 @@
 """Surrounds every request: gives it an id and a record, logs and measures what it did."""
 
 import structlog
+from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import ABANDONED, INTERNAL_ERROR, answer_problem
+from app.headers import add_security_headers
 from app.metrics import Metrics
 from app.records import STAGES, RequestRecord, choose_request_id
 
@@ -57,6 +59,7 @@ class RequestMiddleware:
             route=route,
             status=status,
             code=record.code,
+            key=record.key,
             model=",".join(labels.reference for labels in record.models),
             precision=",".join(labels.precision for labels in record.models),
             runtime=",".join(sorted({labels.runtime for labels in record.models})),
@@ -68,7 +71,7 @@ class RequestMiddleware:
 
 
 class _Sender:
-    """Passes an answer on with the request's id, and remembers its status."""
+    """Passes an answer on with the request's id and what protects it, and remembers its status."""
 
     def __init__(self, send: Send, record: RequestRecord) -> None:
         self._send = send
@@ -78,6 +81,8 @@ class _Sender:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            header = (REQUEST_ID_HEADER.encode(), self._record.request_id.encode())
-            message = {**message, "headers": [*message.get("headers", ()), header]}
+            headers = MutableHeaders(raw=list(message.get("headers", ())))
+            headers[REQUEST_ID_HEADER] = self._record.request_id
+            add_security_headers(headers)
+            message = {**message, "headers": headers.raw}
         await self._send(message)

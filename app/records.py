@@ -60,6 +60,7 @@ class RequestRecord:
 
     request_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     code: str = "ok"
+    key: str = ""
     num_bytes: int = 0
     num_windows: int = 0
     models: tuple[ModelLabels, ...] = ()

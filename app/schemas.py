@@ -212,7 +212,7 @@ class ExperimentListAnswer(Answer):
 class ExperimentChange(BaseModel):
     """What is to be changed of an experiment."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     state: ExperimentState | None = Field(
         default=None, description="`paused` experiments can run again, `ended` ones cannot."
@@ -238,7 +238,7 @@ class AliasListAnswer(Answer):
 class AliasMove(BaseModel):
     """Where an alias is to lead."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     model: ModelReference = Field(examples=["mobilenet3d-int8@1"])
     reason: Reason = ""

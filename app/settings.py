@@ -3,12 +3,19 @@
 import os
 import sys
 from collections.abc import Sequence
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, CliPositionalArg, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    CliPositionalArg,
+    CliToggleFlag,
+    NoDecode,
+    SettingsConfigDict,
+)
 
 from app.experiments.store.database import check_url, sqlite_url
 from app.experiments.store.errors import RecordsError
@@ -24,7 +31,7 @@ DEFAULT_ALIAS = "default"
 
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
-AnySettings = TypeVar("AnySettings", bound="SharedSettings")
+AnySettings = TypeVar("AnySettings", bound=BaseSettings)
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -107,6 +114,19 @@ class Settings(SharedSettings):
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes any.")
+    keys_file: Path | None = Field(
+        default=None,
+        description="File of API keys, made by `python -m app key add`; without it, nobody needs a "
+        "key, which has to be allowed unless only this machine can connect.",
+    )
+    allow_anonymous: CliToggleFlag[bool] = Field(
+        default=False, description="Serve other machines although nobody needs a key."
+    )
+    max_connections: int = Field(
+        default=10_000,
+        ge=16,
+        description="Most connections; beyond, the longest idle one is closed for a new one.",
+    )
     models: Annotated[tuple[str, ...], NoDecode] = Field(
         default=("mobilenet3d-int8", "mobilenet3d-fp32"),
         min_length=1,
@@ -139,7 +159,10 @@ class Settings(SharedSettings):
         description="How videos are decoded unless a request says it: exact, or fast, which takes "
         "less time and changes the pictures a little.",
     )
-    max_upload_bytes: Count = Field(default=64 * MIB, description="Largest request body, in bytes.")
+    max_upload_bytes: Count = Field(default=64 * MIB, description="Largest upload, in bytes.")
+    max_document_bytes: Count = Field(
+        default=MIB, description="Largest request body that is no upload, in bytes."
+    )
     max_pixels: Count = Field(
         default=4096 * 2304, description="Largest picture of a video, width times height."
     )
@@ -254,6 +277,15 @@ class Settings(SharedSettings):
         return aliases
 
     @model_validator(mode="after")
+    def _check_access(self) -> Self:
+        if not (self.keys_file or self.allow_anonymous or _is_loopback(self.host)):
+            raise ValueError(
+                f"--host {self.host} would serve whoever can connect: give --keys-file "
+                f"({ENV_PREFIX}KEYS_FILE), or say --allow-anonymous"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _check_references(self) -> Self:
         for reference in (*self.models, *self.aliases.values()):
             if REFERENCE.fullmatch(reference) is None:
@@ -319,15 +351,16 @@ def parse_settings(arguments: Sequence[str]) -> Settings:
     Raises:
         SystemExit: With status 2, after a message, if one is wrong; with 0 after `--help`.
     """
-    return _parse(Settings, arguments)
+    return parse(Settings, arguments)
 
 
 def parse_report_settings(arguments: Sequence[str]) -> ReportSettings:
     """Return the settings of `python -m app report`; raises as `parse_settings`."""
-    return _parse(ReportSettings, arguments)
+    return parse(ReportSettings, arguments)
 
 
-def _parse(kind: type[AnySettings], arguments: Sequence[str]) -> AnySettings:
+def parse(kind: type[AnySettings], arguments: Sequence[str]) -> AnySettings:
+    """Return settings of any kind; raises as `parse_settings`."""
     try:
         return kind(_cli_parse_args=list(arguments))
     except ValidationError as exc:
@@ -342,6 +375,13 @@ def _describe(fault: ErrorDetails) -> str:
     name = str(fault["loc"][0])
     flag, variable = f"--{name.replace('_', '-')}", f"{ENV_PREFIX}{name.upper()}"
     return f"{flag} ({variable}): {fault['msg']}, found {fault['input']!r}"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _may_be(reference: str, model: str) -> bool:

@@ -17,8 +17,9 @@ from typing import Literal
 from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 
+from app.bodies import count_bytes
 from app.decoding import Blob
-from app.errors import EmptyUploadError, InvalidUploadError, UploadTooLargeError
+from app.errors import EmptyUploadError, InvalidUploadError
 from app.multipart import MultipartReader, PartData
 from models.errors import MediaLimitError, UnsupportedMediaError
 
@@ -96,7 +97,7 @@ async def receive_upload(
     """
     content_type, options = parse_options_header(request.headers.get("content-type"))
     kind = _find_kind(content_type.decode("latin-1"), kinds)
-    chunks = _count_bytes(request, limits.max_bytes)
+    chunks = count_bytes(request, limits.max_bytes, limit="max_upload_bytes")
     if kind == "multipart":
         parts = _PartWriter(folder, kinds=kinds, max_parts=limits.max_parts)
         return await _receive_multipart(chunks, parts, boundary=options.get(b"boundary", b""))
@@ -124,29 +125,6 @@ def accepted_types(kinds: frozenset[UploadKind]) -> tuple[str, ...]:
         *(BARE_VIDEO_TYPES if "video" in kinds else ()),
         *((NPY_TYPE,) if "npy" in kinds else ()),
     )
-
-
-async def read_body(request: Request, *, max_bytes: int) -> bytes:
-    """Return a body that is not media, such as a table.
-
-    Raises:
-        UploadTooLargeError: If it is larger than the limit; at most that much is read.
-    """
-    return b"".join([chunk async for chunk in _count_bytes(request, max_bytes)])
-
-
-async def _count_bytes(request: Request, max_bytes: int) -> AsyncIterator[bytes]:
-    """Yield the body's chunks; refuse it as soon as it is known to be too large."""
-    announced = request.headers.get("content-length", "0")
-    found = int(announced) if announced.isdecimal() else 0
-    if found > max_bytes:
-        raise UploadTooLargeError(found, max_bytes)
-    num_bytes = 0
-    async for chunk in request.stream():
-        num_bytes += len(chunk)
-        if num_bytes > max_bytes:
-            raise UploadTooLargeError(num_bytes, max_bytes)
-        yield chunk
 
 
 class _BlobWriter:

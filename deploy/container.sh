@@ -35,9 +35,13 @@ fi
 check_engine
 trap 'remove_service; rm -rf "$work"' EXIT
 build_image
+# The file of keys has only hashes; the user in the image may read it.
+mkdir "$work/keys"
+key=$("$python" -m app key add check --scopes predict --keys-file "$work/keys/keys.jsonl")
+chmod a+r "$work/keys/keys.jsonl"
 port=$("$python" -c 'import socket; s = socket.socket(); s.bind(("", 0)); print(s.getsockname()[1])')
 start_service "$port"
-"$python" -m tests.deploy.check_service "http://127.0.0.1:$port" "$@"
+"$python" -m tests.deploy.check_service --key "$key" "http://127.0.0.1:$port" "$@"
 
 [ "$(service_user)" != 0 ] || fail "the service runs as root"
 capabilities=$(service_status | sed -n 's/^CapEff:\t*//p')

@@ -10,7 +10,8 @@ build_image() {
 
 start_service() { # PORT
     container=$(docker run --detach --read-only --tmpfs /tmp:noexec,nosuid,nodev --cap-drop ALL \
-        --security-opt no-new-privileges --publish "127.0.0.1:$1:8000" "$image")
+        --security-opt no-new-privileges --volume "$work/keys:/keys:ro" \
+        --publish "127.0.0.1:$1:8000" "$image")
 }
 
 service_user() {

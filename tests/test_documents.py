@@ -54,6 +54,14 @@ def test_no_setting_is_documented_that_does_not_exist() -> None:
     assert {name.lower() for name in documented} <= set(Settings.model_fields)
 
 
+def test_every_file_of_tests_that_a_promise_names_is_there() -> None:
+    promises = (REPOSITORY_ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"\btest_\w+\.py\b", promises))
+
+    assert len(named) > 20
+    assert named <= {path.name for path in (REPOSITORY_ROOT / "tests").rglob("test_*.py")}
+
+
 def test_readme_is_short() -> None:
     assert len(README.split()) <= MAX_README_WORDS
 

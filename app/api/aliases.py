@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from app.api.dependencies import ServiceDep
-from app.api.documents import problem_responses
+from app.api.documents import BODY_PROBLEMS, problem_responses
 from app.errors import INVALID_REQUEST, PROBLEMS, NoRecordsError, UnknownAliasError
 from app.schemas import AliasAnswer, AliasListAnswer, AliasMove
 from models.card import NAME_PATTERN
@@ -32,6 +32,7 @@ async def get_alias(alias: Alias, service: ServiceDep) -> AliasAnswer:
     "/{alias}",
     responses=problem_responses(
         *COMMON,
+        *BODY_PROBLEMS,
         PROBLEMS[AliasTakenError],
         PROBLEMS[UnknownModelError],
         PROBLEMS[ModelNotReadyError],

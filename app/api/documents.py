@@ -11,8 +11,10 @@ from app.errors import (
     STORAGE_UNAVAILABLE,
     DeadlineExceededError,
     EmptyUploadError,
+    ForbiddenError,
     InvalidUploadError,
     ProblemKind,
+    UnauthenticatedError,
     UploadTooLargeError,
 )
 from app.gates import QueueFullError
@@ -48,6 +50,7 @@ FRAMES_BODIES: Mapping[str, Any] = {
             "properties": {
                 "frames": {
                     "type": "array",
+                    "minItems": 1,
                     "items": BINARY,
                     "description": "JPEG or PNG images of one size, in their order.",
                 }
@@ -89,6 +92,10 @@ UPLOAD_PROBLEMS: tuple[ProblemKind, ...] = (
     ),
 )
 """What may be wrong with any upload."""
+BODY_PROBLEMS = tuple(PROBLEMS[error] for error in (UploadTooLargeError, DeadlineExceededError))
+"""What may be wrong with the body of any other request."""
+ACCESS_PROBLEMS = tuple(PROBLEMS[error] for error in (UnauthenticatedError, ForbiddenError))
+"""What may be wrong with the key of a request."""
 
 
 def join_bodies(*bodies: Mapping[str, Any]) -> dict[str, Any]:

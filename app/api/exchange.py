@@ -54,8 +54,9 @@ async def answer_upload(
 
 
 def _client_of(request: Request) -> str:
-    """Return who asks, by address."""
-    return request.client.host if request.client else ""
+    """Return who asks, by the name of the API key or else by address."""
+    address = request.client.host if request.client else ""
+    return get_record(request).key or address
 
 
 @asynccontextmanager

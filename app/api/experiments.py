@@ -6,10 +6,11 @@ from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import HTMLResponse
 
 from app.api.dependencies import ServiceDep
-from app.api.documents import problem_responses
+from app.api.documents import BODY_PROBLEMS, problem_responses
 from app.errors import (
     INVALID_REQUEST,
     PROBLEMS,
+    DeadlineExceededError,
     IncomparableModelsError,
     ModelUnusableError,
     NoRecordsError,
@@ -22,6 +23,7 @@ from app.experiments.store.errors import (
     OverlappingExperimentsError,
     UnknownExperimentError,
 )
+from app.gates import QueueFullError
 from app.schemas import ExperimentAnswer, ExperimentChange, ExperimentListAnswer
 from models.card import NAME_PATTERN
 from models.errors import ModelNotReadyError, UnknownModelError
@@ -30,6 +32,7 @@ router = APIRouter(prefix="/v1/experiments", tags=["experiments"])
 Name = Annotated[str, Path(pattern=f"^{NAME_PATTERN}$")]
 COMMON = (INVALID_REQUEST, PROBLEMS[NoRecordsError])
 KNOWN = (*COMMON, PROBLEMS[UnknownExperimentError])
+REPORT = (*KNOWN, PROBLEMS[QueueFullError], PROBLEMS[DeadlineExceededError])
 PAGE: dict[int | str, dict[str, Any]] = {200: {"content": {"text/html": {}}}}
 
 
@@ -44,6 +47,7 @@ async def list_experiments(service: ServiceDep) -> ExperimentListAnswer:
     status_code=201,
     responses=problem_responses(
         *COMMON,
+        *BODY_PROBLEMS,
         *(
             PROBLEMS[error]
             for error in (
@@ -72,7 +76,10 @@ async def get_experiment(name: Name, service: ServiceDep) -> ExperimentAnswer:
     return await service.experiments.desk.get(name)
 
 
-@router.patch("/{name}", responses=problem_responses(*KNOWN, PROBLEMS[ExperimentEndedError]))
+@router.patch(
+    "/{name}",
+    responses=problem_responses(*KNOWN, *BODY_PROBLEMS, PROBLEMS[ExperimentEndedError]),
+)
 async def change_experiment(
     name: Name, change: ExperimentChange, service: ServiceDep
 ) -> ExperimentAnswer:
@@ -80,7 +87,7 @@ async def change_experiment(
     return await service.experiments.desk.change(name, change)
 
 
-@router.get("/{name}/report", responses={**problem_responses(*KNOWN), **PAGE})
+@router.get("/{name}/report", responses={**problem_responses(*REPORT), **PAGE})
 async def report(name: Name, request: Request, service: ServiceDep) -> Response:
     """Report what the records of an experiment say so far.
 

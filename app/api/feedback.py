@@ -8,18 +8,16 @@ from fastapi import APIRouter, Request
 from pydantic import TypeAdapter, ValidationError
 
 from app.api.dependencies import ServiceDep
-from app.api.documents import describe_body, problem_responses
+from app.api.documents import BODY_PROBLEMS, describe_body, problem_responses
 from app.errors import (
     INVALID_REQUEST,
     PROBLEMS,
     EmptyUploadError,
     InvalidUploadError,
     NoRecordsError,
-    UploadTooLargeError,
 )
 from app.experiments.store.errors import InvalidFeedbackError
 from app.schemas import FeedbackAnswer, FeedbackItem
-from app.uploads import read_body
 from models.errors import UnsupportedMediaError
 from models.faults import word_faults
 
@@ -42,10 +40,10 @@ BODIES = {
     "",
     responses=problem_responses(
         INVALID_REQUEST,
+        *BODY_PROBLEMS,
         *(
             PROBLEMS[error]
             for error in (
-                UploadTooLargeError,
                 EmptyUploadError,
                 InvalidUploadError,
                 UnsupportedMediaError,
@@ -61,8 +59,7 @@ async def give_feedback(request: Request, service: ServiceDep) -> FeedbackAnswer
 
     The latest word on a request counts.
     """
-    body = await read_body(request, max_bytes=service.settings.max_upload_bytes)
-    items = _parse(body, content_type=request.headers.get("content-type", ""))
+    items = _parse(await request.body(), content_type=request.headers.get("content-type", ""))
     return FeedbackAnswer(num_labeled=await service.experiments.desk.label(items))
 
 

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 
 from app.api.dependencies import ServiceDep
-from app.api.documents import problem_responses
+from app.api.documents import ACCESS_PROBLEMS, problem_responses
 from app.errors import PROBLEMS, NotReadyError
 from app.metrics import MEDIA_TYPE
 from app.schemas import HealthAnswer
@@ -25,7 +25,7 @@ async def ready(service: ServiceDep) -> HealthAnswer:
     return HealthAnswer(status="ready")
 
 
-@router.get("/metrics", response_class=Response)
+@router.get("/metrics", response_class=Response, responses=problem_responses(*ACCESS_PROBLEMS))
 def metrics(service: ServiceDep) -> Response:
     """Return all metrics in Prometheus's text format."""
     return Response(service.metrics.render(), media_type=MEDIA_TYPE)

@@ -18,7 +18,8 @@ Count = Annotated[int, Field(ge=1)]
 class Part(BaseModel):
     """Base of everything that an experiment consists of."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Strict: else `true` would be the share 1.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class Arm(Part):
@@ -98,7 +99,7 @@ class Experiment(Part):
         default="default", description="Requests that ask for this alias take part."
     )
     control: Arm
-    treatment: Arm
+    treatment: Arm = Field(examples=[{"model": "mobilenet3d-fp32@1"}])
     mode: Mode = Field(
         description="`paired`: both arms answer the same windows, and the client gets the answer "
         "of the alias's model; `split`: a share of the requests is answered by the treatment; "

@@ -10,11 +10,11 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import structlog
 
-from app.errors import NoRecordsError, UnknownAliasError
+from app.errors import DeadlineExceededError, NoRecordsError, UnknownAliasError
 from app.experiments.aliases import AliasKeeper
 from app.experiments.definition import Experiment
 from app.experiments.events import answer_events
-from app.experiments.reporting import Form, Reporter
+from app.experiments.reporting import TIMEOUT_S, Form, Reporter
 from app.experiments.store.database import Database
 from app.experiments.store.errors import UNAVAILABLE
 from app.experiments.store.experiments import (
@@ -134,10 +134,15 @@ class ExperimentDesk:
         Raises:
             UnknownExperimentError: If there is none of that name.
             QueueFullError: If too many reports wait.
+            DeadlineExceededError: If it takes too long.
         """
+        await self._ask(read_experiment, name)  # before a process is started for it
         await asyncio.to_thread(self._recorder.flush, FLUSH_S)
-        with self._translate():
-            return await self._reporter.write(name, form=form)
+        try:
+            with self._translate():
+                return await self._reporter.write(name, form=form)
+        except TimeoutError as exc:
+            raise DeadlineExceededError(TIMEOUT_S) from exc
 
     async def label(self, items: Sequence[FeedbackItem]) -> int:
         """Keep what drivers really did; return how many records it was for.

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
 
 from app.main import create_app
+from app.server import make_server
 from app.service import Service
 from app.settings import Settings
 from tests.conftest import REPOSITORY_ROOT
@@ -52,16 +52,7 @@ def make_settings(model_dir: Path, **changes: Any) -> Settings:
 def run_service(settings: Settings, *, until_ready: bool = True) -> Iterator[Running]:
     """Serve from a thread of this process."""
     app = create_app(settings)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            host="127.0.0.1",
-            port=0,
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=10,
-        )
-    )
+    server = make_server(app, settings)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

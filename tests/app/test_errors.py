@@ -83,6 +83,31 @@ def test_facts_beyond_the_listed_ones_stay_inside(
     assert "traceback" not in FACTS
 
 
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/v1/experiments", "GET, POST"),
+        ("/v1/experiments/trial", "GET, PATCH"),
+        ("/v1/predictions", "POST"),
+        ("/static-offline-docs/swagger-ui.css", "GET, HEAD"),
+    ],
+)
+def test_every_method_of_a_path_is_named_where_another_is_used(
+    fragile: Running, path: str, methods: str
+) -> None:
+    response = fragile.client.options(path)
+
+    assert_problem(response, 405, "method_not_allowed")
+    assert response.headers["allow"] == methods
+
+
+def test_body_that_is_no_text_is_the_clients_fault(fragile: Running) -> None:
+    headers = {"content-type": "application/json"}
+    response = fragile.client.post("/v1/experiments", content=b"\xff{", headers=headers)
+
+    assert_problem(response, 422, "invalid_request")
+
+
 def test_full_disk_is_named_and_passes(
     fragile: Running, clip_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,6 @@
 """Asks a running service what a driver does, and checks the answer.
 
-Run by `deploy/container.sh`: `python -m tests.deploy.check_service URL [CLIP]`.
+Run by `deploy/container.sh`: `python -m tests.deploy.check_service --key KEY URL [CLIP]`.
 """
 
 import argparse
@@ -22,7 +22,7 @@ class CheckError(Exception):
 
 
 def check_service(client: httpx.Client, *, clip: bytes) -> str:
-    """Check that every model is ready and that a clip gets an answer which adds up.
+    """Check that strangers are refused, every model is ready, and a clip's answer adds up.
 
     Returns:
         The answer in a line.
@@ -31,6 +31,7 @@ def check_service(client: httpx.Client, *, clip: bytes) -> str:
         CheckError: If anything is not so.
     """
     wait_until_ready(client)
+    check_strangers(client)
     models = _get_json(client, "/v1/models")["models"]
     unready = [model["reference"] for model in models if model["state"] != "ready"]
     if unready:
@@ -58,6 +59,17 @@ def wait_until_ready(client: httpx.Client, *, timeout_s: float = START_TIMEOUT_S
         state = response.text
         time.sleep(0.1)
     raise CheckError(f"not ready after {timeout_s:g} s: {state}")
+
+
+def check_strangers(client: httpx.Client) -> None:
+    """Check that nobody is served without a key.
+
+    Raises:
+        CheckError: If somebody is.
+    """
+    status = client.get("/v1/models", headers={"Authorization": ""}).status_code
+    if status != 401:
+        raise CheckError(f"a stranger is answered with {status}, not 401")
 
 
 def post_clip(client: httpx.Client, clip: bytes, *, top_k: int) -> dict[str, Any]:
@@ -109,10 +121,12 @@ def main() -> None:
     """Check the service that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url")
+    parser.add_argument("--key", required=True, help="an API key for predictions")
     parser.add_argument("clip", type=Path, nargs="?", help="a video; without one, one is drawn")
     options = parser.parse_args()
     clip = options.clip.read_bytes() if options.clip else make_clip()
-    with httpx.Client(base_url=options.url, trust_env=False, timeout=30) as client:
+    headers = {"Authorization": f"Bearer {options.key}"}
+    with httpx.Client(base_url=options.url, headers=headers, trust_env=False, timeout=30) as client:
         try:
             print(check_service(client, clip=clip))
         except CheckError as exc:

@@ -52,5 +52,11 @@ def read_scrape_target() -> str:
     return str(target)
 
 
+def read_scrape_key_path() -> str:
+    """Return the file of the key that Prometheus scrapes with."""
+    (job,) = read_yaml(PROMETHEUS)["scrape_configs"]
+    return str(job["authorization"]["credentials_file"])
+
+
 def read_scrape_interval() -> str:
     return str(read_yaml(PROMETHEUS)["global"]["scrape_interval"])

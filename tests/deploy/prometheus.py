@@ -11,7 +11,13 @@ from pathlib import Path
 import httpx
 
 from tests.app.running import wait_for
-from tests.deploy.files import PROMETHEUS, RULES, read_scrape_interval
+from tests.deploy.files import (
+    PROMETHEUS,
+    RULES,
+    read_scrape_interval,
+    read_scrape_key_path,
+    read_scrape_target,
+)
 
 RATE_SCRAPES = 4
 """Scrapes that Grafana's $__rate_interval spans at least.
@@ -27,16 +33,18 @@ def expand(expression: str) -> str:
 
 
 @contextmanager
-def run_prometheus(folder: Path, *, target: str, instead: str) -> Iterator[httpx.Client]:
+def run_prometheus(folder: Path, *, target: str, key: str) -> Iterator[httpx.Client]:
     """Run Prometheus with compose's configuration, but for the address that it scrapes.
 
     Args:
         folder: Where its files go.
         target: The address that it scrapes instead, as host:port.
-        instead: The address that is replaced.
+        key: The API key that it scrapes with.
     """
-    config = folder / "prometheus.yml"
-    config.write_text(PROMETHEUS.read_text().replace(instead, target))
+    config, key_path = folder / "prometheus.yml", folder / "prometheus.key"
+    key_path.write_text(f"{key}\n")
+    text = PROMETHEUS.read_text().replace(read_scrape_target(), target)
+    config.write_text(text.replace(read_scrape_key_path(), str(key_path)))
     shutil.copy(RULES, folder)
     log_path = folder / "prometheus.log"
     command = (

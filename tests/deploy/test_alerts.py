@@ -18,6 +18,10 @@ needs_promtool = pytest.mark.skipif(
 PAIRS = f'{PREFIX}_experiment_pairs_total{{experiment="int8"'
 CASES: dict[str, tuple[dict[str, str], dict[str, str]]] = {
     # alert: (series when it fires, series when all is well), one value a minute
+    "DriverActivityKeysNotRead": (
+        {f"{PREFIX}_keys_current": "1x50 0x20"},
+        {f"{PREFIX}_keys_current": "1x70"},
+    ),
     "DriverActivityModelNotLoaded": (
         {f'{PREFIX}_model_loads_total{{outcome="failed"}}': "0+6x70"},
         {f'{PREFIX}_model_loads_total{{outcome="failed"}}': "0x57 1x13"},  # once, by hand

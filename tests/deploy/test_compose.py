@@ -1,13 +1,21 @@
 import math
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+from app.access.file import read_keys
+from app.access.keys import find_key
 from app.settings import ENV_PREFIX, Settings
 from models.spec import ClipSpec
+from tests.conftest import REPOSITORY_ROOT
 from tests.deploy.files import (
     COMPOSE,
     read_instructions,
+    read_scrape_key_path,
     read_scrape_target,
     read_services,
 )
@@ -52,7 +60,7 @@ def test_no_service_has_rights_to_lose_or_gain(name: str) -> None:
 
 @pytest.mark.parametrize("name", read_services())
 def test_ports_are_open_to_this_machine_only(name: str) -> None:
-    assert all(port.startswith("127.0.0.1:") for port in read_services()[name]["ports"])
+    assert all(port.startswith("127.0.0.1:") for port in read_services()[name].get("ports", ()))
 
 
 def test_the_service_writes_to_its_spool_only() -> None:
@@ -80,6 +88,52 @@ def test_the_spool_holds_all_uploads_and_windows_at_once(settings: Settings) -> 
 
     uploads_bytes = settings.max_uploads * settings.max_upload_bytes
     assert uploads_bytes + num_lanes * windows_bytes <= spool_mib * MIB
+
+
+def test_keys_are_made_before_anything_needs_them() -> None:
+    for name in (SERVICE, "prometheus"):
+        condition = read_services()[name]["depends_on"]["keys"]["condition"]
+        assert condition == "service_completed_successfully"
+
+
+def test_only_what_makes_keys_can_write_them() -> None:
+    mounts = {
+        name: volume
+        for name, service in read_services().items()
+        for volume in service.get("volumes", ())
+        if volume.startswith("keys:")
+    }
+
+    assert mounts == {
+        "keys": "keys:/keys",
+        SERVICE: "keys:/keys:ro",
+        "prometheus": "keys:/keys:ro",
+    }
+    assert read_services()["keys"]["network_mode"] == "none"
+
+
+def test_prometheus_scrapes_with_the_key_that_is_made_for_it(tmp_path: Path) -> None:
+    shell, flags, script = read_services()["keys"]["command"]
+    script = script.replace("/keys/", f"{tmp_path}/").replace("python ", f"{sys.executable} ")
+    environment = {**os.environ, f"{ENV_PREFIX}KEYS_FILE": str(tmp_path / "keys.jsonl")}
+
+    def make() -> str:
+        subprocess.run([shell, flags, script], cwd=REPOSITORY_ROOT, env=environment, check=True)
+        return (tmp_path / Path(read_scrape_key_path()).name).read_text()
+
+    first, again = make(), make()
+    key = find_key(read_keys(tmp_path / "keys.jsonl"), first.strip())
+
+    assert first == again
+    assert key is not None
+    assert (key.name, key.scopes) == ("prometheus", ("metrics",))
+    assert (tmp_path / "prometheus.key").stat().st_mode & 0o777 == 0o640
+
+
+def test_prometheus_may_read_its_key() -> None:
+    (user,) = read_instructions("USER")
+
+    assert read_services()["prometheus"]["group_add"] == [user.partition(":")[2]]
 
 
 def test_every_variable_of_the_service_is_a_setting() -> None:

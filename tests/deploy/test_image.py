@@ -1,6 +1,7 @@
 import json
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -72,7 +73,7 @@ def test_the_service_is_the_process_that_gets_signals() -> None:
     assert json.loads(command) == ["python", "-m", "app"]
 
 
-def test_the_image_listens_on_every_address(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_image_listens_on_every_address_and_wants_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     variables = dict(pair.split("=") for pair in read_instructions("ENV")[-1].split())
     for name, value in variables.items():
         if name.startswith("DRIVER_ACTIVITY_"):
@@ -81,6 +82,10 @@ def test_the_image_listens_on_every_address(monkeypatch: pytest.MonkeyPatch) -> 
     settings = Settings()
 
     assert settings.host == "0.0.0.0"
+    assert not settings.allow_anonymous
+    assert settings.keys_file is not None
+    (command,) = [line for line in read_instructions("RUN") if "--directory" in line]
+    assert {settings.records_dir, settings.keys_file.parent} == set(map(Path, command.split()[-2:]))
     assert [str(settings.port)] == read_instructions("EXPOSE")
 
 

@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 
 from app.drift import MIN_SAMPLE
+from tests.app.access.making import add_key
 from tests.app.experiments.making import make_experiment
 from tests.app.posting import post_array
 from tests.app.references import make_reference
 from tests.app.running import Running, make_settings, run_service
 from tests.deploy.check_service import check_service, make_clip
-from tests.deploy.files import PROMETHEUS, read_instructions, read_scrape_target, read_targets
+from tests.deploy.files import PROMETHEUS, read_instructions, read_targets
 from tests.deploy.prometheus import evaluate, expand, run_prometheus
 from tests.media import barcode_frames, write_video
 from tests.model_factory import write_model_folder
@@ -36,13 +37,24 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     write_model_folder(root, name="tiny-fp32")
     reference = make_reference(labels=("a", "b", "c"), num_clips=10_000)
     write_model_folder(root, name="tiny-int8", precision="int8", drift_reference=reference, seed=1)
-    with run_service(make_settings(root)) as running:
+    path = root.parent / "keys.jsonl"
+    secret = add_key(path, "everything", "predict,metrics,admin")
+    with run_service(make_settings(root, keys_file=path)) as running:
+        running.client.headers["Authorization"] = f"Bearer {secret}"
         yield running
+
+
+@pytest.fixture(scope="module")
+def key(running: Running) -> str:
+    """A key for all that the service does."""
+    return running.client.headers["Authorization"].removeprefix("Bearer ")
 
 
 @needs_prometheus
 def test_prometheus_accepts_its_configuration() -> None:
-    check = subprocess.run(["promtool", "check", "config", PROMETHEUS], capture_output=True)
+    # The file of the key is not here.
+    command = ["promtool", "check", "config", "--syntax-only", str(PROMETHEUS)]
+    check = subprocess.run(command, capture_output=True)
 
     assert check.returncode == 0, check.stderr
 
@@ -50,7 +62,7 @@ def test_prometheus_accepts_its_configuration() -> None:
 @needs_prometheus
 @pytest.mark.slow
 def test_every_query_of_the_dashboard_returns_data_after_some_traffic(
-    running: Running, tmp_path: Path
+    running: Running, key: str, tmp_path: Path
 ) -> None:
     clip = write_video(tmp_path / "clip.mp4", barcode_frames(30), frame_rate_hz=10).read_bytes()
     silent = [expand(target["expr"]) for target in read_targets()]
@@ -61,7 +73,7 @@ def test_every_query_of_the_dashboard_returns_data_after_some_traffic(
     for _ in range(MIN_SAMPLE):
         post_array(running.client, np.zeros((4, 32, 32, 3), dtype=np.uint8))
 
-    with run_prometheus(tmp_path, target=service, instead=read_scrape_target()) as prometheus:
+    with run_prometheus(tmp_path, target=service, key=key) as prometheus:
         while silent and time.monotonic() < deadline:
             send_traffic(running.client, clip)
             time.sleep(0.5)

@@ -248,6 +248,46 @@ def test_unknown_experiment_is_not_found(method: str, path: str, client: httpx.C
     assert_problem(response, 404, "unknown_experiment")
 
 
+def test_report_of_an_unknown_experiment_starts_no_process(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise AssertionError("a process was started")
+
+    monkeypatch.setattr("app.experiments.reporting.ProcessPool", fail)
+
+    response = client.get("/v1/experiments/nothing/report")
+
+    assert_problem(response, 404, "unknown_experiment")
+
+
+def test_report_that_takes_too_long_is_given_up(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise TimeoutError
+
+    client.post("/v1/experiments", json=make_experiment().model_dump(mode="json"))
+    monkeypatch.setattr("app.experiments.reporting.Reporter.write", fail)
+
+    response = client.get("/v1/experiments/trial/report")
+
+    assert_problem(response, 504, "deadline_exceeded")
+
+
+@pytest.mark.parametrize("share", [True, "0.5"])
+def test_value_of_another_type_is_no_number(client: httpx.Client, share: object) -> None:
+    client.post("/v1/experiments", json=make_experiment().model_dump(mode="json"))
+
+    created = client.post(
+        "/v1/experiments", json={**make_experiment().model_dump(mode="json"), "share": share}
+    )
+    changed = client.patch("/v1/experiments/trial", json={"share": share})
+
+    assert_problem(created, 422, "invalid_request")
+    assert_problem(changed, 422, "invalid_request")
+
+
 def test_alias_moves_at_once_and_back_and_the_trail_says_why(
     client: httpx.Client, clip: bytes
 ) -> None:
