@@ -130,8 +130,8 @@ def encrypted(site: Site) -> bytes:
     """Return an MP4 file whose pictures are encrypted."""
     scheme = {
         "encryption_scheme": "cenc-aes-ctr",
-        "encryption_key": "00112233445566778899aabbccddeeff",
-        "encryption_kid": "ffeeddccbbaa99887766554433221100",
+        "encryption_key": "00" * 16,
+        "encryption_kid": "ff" * 16,
     }
     path = site.folder / "encrypted.mp4"
     return write_video(path, barcode_frames(30), container_options=scheme).read_bytes()
