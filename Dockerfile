@@ -29,10 +29,10 @@ RUN chmod -R a+rX . && /venv/bin/python -m compileall -q app models
 FROM docker.io/library/python:3.11-slim-bookworm
 COPY --from=build /venv /venv
 COPY --from=build /srv/driver-activity /srv/driver-activity
-# Nobody is served without a key: /keys is where their file is looked for. And nothing in the image
-# gives rights: su, mount and others keep their files and lose their bits.
-RUN install --directory --owner 10001 --group 10001 --mode 750 /records /keys \
-    && find / -xdev -type f -perm /6000 -exec chmod a-s {} +
+# Nobody is served without a key: /keys is where their file is looked for.
+RUN install --directory --owner 10001 --group 10001 --mode 750 /records /keys
+# Nothing in the image gives rights: su, mount and others keep their files and lose their bits.
+RUN find / -xdev -type f -perm /6000 -exec chmod a-s {} +
 ENV PATH=/venv/bin:/usr/local/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
