@@ -252,8 +252,8 @@ def test_copied_version_of_a_requested_name_is_found_and_loaded(
     watching: Running, root: Path
 ) -> None:
     client = watching.client
-    write_model_folder(root, name="tiny-fp32", version=2, seed=5)
     write_model_folder(root, name="other-fp32", version=2, seed=5)
+    write_model_folder(root, name="tiny-fp32", version=2, seed=5)
 
     wait_for(lambda: show(client, "tiny-fp32")["reference"] == "tiny-fp32@2")
 
