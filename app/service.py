@@ -59,17 +59,7 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.limits = DecodeLimits(
-            max_pixels=settings.max_pixels,
-            max_aspect_ratio=settings.max_aspect_ratio,
-            max_duration_s=settings.max_duration_s,
-            max_frames=settings.max_frames,
-            max_windows=settings.max_windows,
-            max_batch_bytes=settings.max_batch_bytes,
-            max_decoded_bytes=settings.max_decoded_bytes,
-            max_streams=settings.max_streams,
-            min_frames=settings.min_frames,
-        )
+        self.limits = _read_limits(settings)
         self.registry = ModelRegistry(
             settings.model_dir,
             requested=settings.models,
@@ -211,3 +201,17 @@ class Service:
         self.decoder.close(timeout_s=self.settings.shutdown_grace_s)
         self.inference.close()
         shutil.rmtree(self.spool)
+
+
+def _read_limits(settings: Settings) -> DecodeLimits:
+    return DecodeLimits(
+        max_pixels=settings.max_pixels,
+        max_aspect_ratio=settings.max_aspect_ratio,
+        max_duration_s=settings.max_duration_s,
+        max_frames=settings.max_frames,
+        max_windows=settings.max_windows,
+        max_batch_bytes=settings.max_batch_bytes,
+        max_decoded_bytes=settings.max_decoded_bytes,
+        max_streams=settings.max_streams,
+        min_frames=settings.min_frames,
+    )

@@ -31,7 +31,7 @@ DEFAULT_ALIAS = "default"
 
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
-AnySettings = TypeVar("AnySettings", bound=BaseSettings)
+AnySettings = TypeVar("AnySettings", bound="CommandSettings")
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -55,8 +55,8 @@ def _read_quota(root: Path) -> float | None:
         return None
 
 
-class SharedSettings(BaseSettings):
-    """What the service and the report of an experiment have in common."""
+class CommandSettings(BaseSettings):
+    """What all commands of `python -m app` have in common: how environment and flags are read."""
 
     model_config = SettingsConfigDict(
         env_prefix=ENV_PREFIX,
@@ -66,6 +66,10 @@ class SharedSettings(BaseSettings):
         cli_hide_none_type=True,
         cli_prog_name="python -m app",
     )
+
+
+class SharedSettings(CommandSettings):
+    """What the service and the report of an experiment have in common."""
 
     model_dir: Path = Field(
         default=REPOSITORY_ROOT / "models" / "weights",

@@ -1,7 +1,6 @@
 """Two minutes of four times as much as fits: what is still answered, how fast, in what memory."""
 
 import statistics
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,13 +11,11 @@ import httpx
 import numpy as np
 
 from benchmarks.load import Post, clients
-from benchmarks.servers import RunningServer, running, service_command
+from benchmarks.servers import RunningServer, repeating, running, service_command
+from benchmarks.service.rounds import OVERLOAD_FACTOR, USEFUL_S
 from benchmarks.soak import measure_capacity_hz, memory_over_time, plot_memory
 
 DURATION_S = 120.0
-FACTOR = 4
-USEFUL_S = 2.0
-"""What a client waits for; a later answer is of no use to anybody."""
 HEALTH_PERIOD_S = 0.1
 HEALTH_DEADLINE_S = 10.0
 
@@ -42,7 +39,7 @@ def measure_overload(mp4: bytes, *, folder: Path, duration_s: float = DURATION_S
             spell = load.open_loop(
                 server.url,
                 post,
-                rate_hz=FACTOR * capacity_hz,
+                rate_hz=OVERLOAD_FACTOR * capacity_hz,
                 duration_s=duration_s,
                 seed=0,
                 patience_s=USEFUL_S,
@@ -52,7 +49,7 @@ def measure_overload(mp4: bytes, *, folder: Path, duration_s: float = DURATION_S
     useful_hz = spell.num_answers / spell.elapsed_s
     return {
         "duration_s": duration_s,
-        "factor": FACTOR,
+        "factor": OVERLOAD_FACTOR,
         "capacity_hz": capacity_hz,
         "capacity_after_hz": after_hz,
         "useful_hz": useful_hz,
@@ -100,22 +97,15 @@ def plot_overload(result: Mapping[str, Any], path: Path) -> None:
 def _health_over_time(server: RunningServer) -> Iterator[list[float]]:
     """Collect the seconds that `/health/live` takes, again and again while the block runs."""
     live_s: list[float] = []
-    ended = threading.Event()
+    with httpx.Client(base_url=server.url, timeout=HEALTH_DEADLINE_S) as client:
 
-    def ask() -> None:
-        with httpx.Client(base_url=server.url, timeout=HEALTH_DEADLINE_S) as client:
-            while not ended.wait(HEALTH_PERIOD_S):
-                started = time.perf_counter()
-                client.get("/health/live").raise_for_status()
-                live_s.append(time.perf_counter() - started)
+        def ask() -> None:
+            started = time.perf_counter()
+            client.get("/health/live").raise_for_status()
+            live_s.append(time.perf_counter() - started)
 
-    thread = threading.Thread(target=ask)
-    thread.start()
-    try:
-        yield live_s
-    finally:
-        ended.set()
-        thread.join()
+        with repeating(ask, period_s=HEALTH_PERIOD_S):
+            yield live_s
 
 
 def _summarize(seconds: list[float]) -> dict[str, float]:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,27 +90,41 @@ class RunningServer:
         return _tree(self.pid)
 
 
+@contextmanager
+def repeating(action: Callable[[], object], *, period_s: float) -> Iterator[None]:
+    """Do something again and again, in a thread, while the block runs."""
+    ended = threading.Event()
+
+    def repeat() -> None:
+        while not ended.wait(period_s):
+            action()
+
+    thread = threading.Thread(target=repeat)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
 class PeakMemory:
     """Samples the memory of a server in a thread while a block runs; `peak_bytes` is the most."""
 
     def __init__(self, server: RunningServer, *, period_s: float) -> None:
         self.peak_bytes = server.proportional_bytes()
         self._server = server
-        self._period_s = period_s
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._sample)
+        self._sampling = repeating(self._sample, period_s=period_s)
 
     def __enter__(self) -> "PeakMemory":
-        self._thread.start()
+        self._sampling.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
+        self._sampling.__exit__(None, None, None)
 
     def _sample(self) -> None:
-        while not self._ended.wait(self._period_s):
-            self.peak_bytes = max(self.peak_bytes, self._server.proportional_bytes())
+        self.peak_bytes = max(self.peak_bytes, self._server.proportional_bytes())
 
 
 def service_command(*options: str) -> ServerCommand:

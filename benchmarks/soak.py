@@ -1,7 +1,6 @@
 """Ten minutes at 80 % of capacity: whether anything fails, and whether memory grows."""
 
 import statistics
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from benchmarks.load import Clients, Post, clients
-from benchmarks.servers import RunningServer, running, service_command
+from benchmarks.servers import RunningServer, repeating, running, service_command
 
 DURATION_S = 600.0
 LOAD = 0.8
@@ -67,20 +66,14 @@ def measure_capacity_hz(load: Clients, server: RunningServer, post: Post) -> flo
 def memory_over_time(server: RunningServer) -> Iterator[list[tuple[float, float]]]:
     """Collect minutes since the start and megabytes while the block runs."""
     samples: list[tuple[float, float]] = []
-    ended, started = threading.Event(), time.perf_counter()
+    started = time.perf_counter()
 
     def sample() -> None:
-        while not ended.wait(SAMPLE_PERIOD_S):
-            minutes = (time.perf_counter() - started) / 60
-            samples.append((minutes, server.proportional_bytes() / 1e6))
+        minutes = (time.perf_counter() - started) / 60
+        samples.append((minutes, server.proportional_bytes() / 1e6))
 
-    thread = threading.Thread(target=sample)
-    thread.start()
-    try:
+    with repeating(sample, period_s=SAMPLE_PERIOD_S):
         yield samples
-    finally:
-        ended.set()
-        thread.join()
 
 
 def render_soak(result: Mapping[str, Any]) -> str:

@@ -9,24 +9,17 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, CliPositionalArg, NoDecode, SettingsConfigDict
+from pydantic_settings import CliPositionalArg, NoDecode, SettingsConfigDict
 
 from app.access.file import InvalidKeyFileError, Keys, edit_keys, read_keys
 from app.access.keys import ApiKey, KeyName, Scope, hash_secret, make_secret
-from app.settings import ENV_PREFIX, parse
+from app.settings import CommandSettings, parse
 
 
-class KeySettings(BaseSettings):
+class KeySettings(CommandSettings):
     """What all of these commands take."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX,
-        env_ignore_empty=True,
-        frozen=True,
-        cli_kebab_case=True,
-        cli_hide_none_type=True,
-        cli_prog_name="python -m app key",
-    )
+    model_config = SettingsConfigDict(cli_prog_name="python -m app key")
 
     keys_file: Path = Field(description="File of API keys; a new one is made.")
 

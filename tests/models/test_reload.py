@@ -21,20 +21,6 @@ from tests.models.keys import write_public_key
 from tests.models.test_registry import break_card, break_hash, break_keys, load_registry
 
 
-@pytest.fixture(scope="module")
-def tiny_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("weights")
-    write_model_folder(root, name="tiny-fp32", version=1)
-    write_model_folder(root, name="tiny-fp32", version=2, seed=1)
-    write_model_folder(root, name="other-fp32", version=1, seed=2)
-    return root
-
-
-@pytest.fixture
-def root(tiny_root: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(tiny_root, tmp_path / "weights"))
-
-
 def install(root: Path, *, version: int, seed: int) -> Path:
     return write_model_folder(root, name="tiny-fp32", version=version, seed=seed)
 
