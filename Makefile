@@ -86,7 +86,6 @@ $(RUNTIME_VENV)/installed: pyproject.toml constraints.txt
 
 train: setup
 	$(BIN)/python -m training pipeline --recipe training/recipes/mobilenet3d-lite.toml
-	$(BIN)/python -m training pipeline --recipe training/recipes/mobilenet3d-lite-long.toml
 	$(BIN)/python -m training pipeline --recipe training/recipes/mobilenet3d.toml
 
 bench: $(BENCH_VENV)/installed $(MLSERVER_VENV)/installed

@@ -51,7 +51,7 @@ class WindowAnswer(ClipAnswer):
 class ModelSummary(Answer):
     """Which model answered."""
 
-    name: str = Field(examples=["mobilenet3d-int8"])
+    name: str = Field(examples=["mobilenet3d-lite-int8"])
     version: int = Field(examples=[1])
     precision: Literal["fp32", "int8"]
     runtime: RuntimeName
@@ -121,8 +121,8 @@ class ComparedAnswer(Answer):
 class PairAnswer(Answer):
     """How a candidate differs from the baseline, the first of the compared models."""
 
-    baseline: str = Field(examples=["mobilenet3d-fp32@1"])
-    candidate: str = Field(examples=["mobilenet3d-int8@1"])
+    baseline: str = Field(examples=["mobilenet3d-lite-fp32@1"])
+    candidate: str = Field(examples=["mobilenet3d-lite-int8@1"])
     clip_agrees: bool = Field(description="Whether both name the same activity for the video.")
     window_agreement: list[bool] = Field(
         description="The same for every window.", examples=[[True, True]]
@@ -159,7 +159,7 @@ class ComparisonAnswer(Answer):
 class ModelAnswer(Answer):
     """One installed version of a model."""
 
-    reference: str = Field(examples=["mobilenet3d-int8@1"])
+    reference: str = Field(examples=["mobilenet3d-lite-int8@1"])
     aliases: list[str] = Field(
         description="Further names that lead to this version.", examples=[["default"]]
     )
@@ -186,7 +186,7 @@ class EventAnswer(Answer):
     subject: str = Field(description="`experiment` or `alias`.", examples=["alias"])
     name: str = Field(examples=["default"])
     action: str = Field(examples=["moved"])
-    detail: str = Field(examples=["mobilenet3d-int8@1"])
+    detail: str = Field(examples=["mobilenet3d-lite-int8@1"])
     by: str = Field(description="Who did it.", examples=["api"])
     reason: str = Field(examples=["equivalent within 0.02 after 8000 requests"])
 
@@ -225,7 +225,7 @@ class AliasAnswer(Answer):
     """Where an alias leads, and where it led."""
 
     alias: str = Field(examples=["default"])
-    model: str = Field(examples=["mobilenet3d-int8@1"])
+    model: str = Field(examples=["mobilenet3d-lite-int8@1"])
     events: list[EventAnswer] = Field(description="How it was moved, oldest first.")
 
 
@@ -240,7 +240,7 @@ class AliasMove(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    model: ModelReference = Field(examples=["mobilenet3d-int8@1"])
+    model: ModelReference = Field(examples=["mobilenet3d-lite-int8@1"])
     reason: Reason = ""
 
 

@@ -132,7 +132,7 @@ class Settings(SharedSettings):
         description="Most connections; beyond, the longest idle one is closed for a new one.",
     )
     models: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=("mobilenet3d-int8", "mobilenet3d-fp32"),
+        default=("mobilenet3d-lite-int8", "mobilenet3d-lite-fp32"),
         min_length=1,
         description="Models to load, as name or name@version, separated by commas.",
     )

@@ -34,8 +34,8 @@ def make_experiment(name: str, *, mode: Mode) -> Experiment:
     """Return an experiment of the shipped models on all requests that name none."""
     return Experiment(
         name=name,
-        control=Arm(model="mobilenet3d-fp32@1"),
-        treatment=Arm(model="mobilenet3d-int8@1"),
+        control=Arm(model="mobilenet3d-lite-fp32@1"),
+        treatment=Arm(model="mobilenet3d-lite-int8@1"),
         mode=mode,
     )
 

@@ -36,6 +36,8 @@ ModelReference = Annotated[
 Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Stem = Literal["3x3x3", "1x3x3"]
+TimeStride = Literal[1, 2]
+TimeStrides = tuple[TimeStride, TimeStride, TimeStride, TimeStride, TimeStride]
 
 
 class NetworkConfig(BaseModel):
@@ -46,6 +48,9 @@ class NetworkConfig(BaseModel):
         width: Width multiplier of all layers.
         stem: `3x3x3` is the paper's stem, stride (1, 2, 2); `1x3x3` strides (2, 2, 2) and costs
             half of the whole network less.
+        time_strides: Step in time of the first block of each of the five stages. As published, time
+            is halved wherever the picture's sides are, and most blocks see one frame; a 1 keeps
+            time for the blocks after it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,13 +58,14 @@ class NetworkConfig(BaseModel):
     name: Literal["mobilenet3d"] = "mobilenet3d"
     width: float = Field(default=1.0, gt=0, le=4)
     stem: Stem = "3x3x3"
+    time_strides: TimeStrides = (2, 2, 2, 2, 1)
 
 
 class ModelCard(BaseModel):
     """Describes one version of one model; stored as card.json beside the weights.
 
     Attributes:
-        name: Name of the model, such as `mobilenet3d-int8`.
+        name: Name of the model, such as `mobilenet3d-lite-int8`.
         version: Version, counted from 1.
         precision: Precision in which the network computes.
         network: Which network the weights belong to.

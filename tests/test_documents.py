@@ -104,5 +104,5 @@ def test_curl_of_the_readme_is_answered_by_the_shipped_models(tmp_path: Path) ->
             [*command, "--silent", "--fail"], cwd=tmp_path, capture_output=True, check=True
         ).stdout
 
-    assert b'"name":"mobilenet3d-int8"' in answer
+    assert b'"name":"mobilenet3d-lite-int8"' in answer
     assert answer.count(b'"probability"') == 6

@@ -30,9 +30,9 @@ def train_students(workspace: Workspace) -> None:
     recipe = workspace.recipe
     fit = recipe.student.fit
     teacher_logits_VNK = cache_teacher_logits(workspace)
+    _train(workspace, "distilled", soft_label_loss(recipe, fit), teacher_logits_VNK)
     if recipe.student.labels_alone:
         _train(workspace, "scratch", label_loss(recipe, fit), None)
-    _train(workspace, "distilled", soft_label_loss(recipe, fit), teacher_logits_VNK)
 
 
 def load_student(workspace: Workspace, student: Student) -> MobileNet3D:

@@ -106,13 +106,13 @@ def export_int8(
 
     Args:
         tensors: Those of `Int8MobileNet3D`, as `training.quantization.convert` gives them.
-        config: Width and stem.
+        config: Width, stem and strides.
         path: File to write.
         spec: Gives the shape of the input.
     """
     graph = GraphBuilder()
     _append_input(graph, tensors["input_scale"], tensors["input_zero_point"])
-    for plan in plan_mobilenet3d(width=config.width, stem=config.stem):
+    for plan in plan_mobilenet3d(config):
         name = f"features.{plan.name}"
         weight = _add_weight(graph, name, tensors)
         _append_conv(graph, plan, weight, graph.constant(f"{name}.bias", tensors[f"{name}.bias"]))

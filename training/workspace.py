@@ -35,8 +35,9 @@ CLIPS = "clips"
 INDECISIVE: Any = {
     **dict.fromkeys(("export", "run_dir", "num_threads", "device"), True),
     "data": {"generator": {"num_workers"}},
+    "student": {"labels_alone"},
 }
-"""Keys of a recipe that do not change what its run makes."""
+"""Keys of a recipe that do not change what its run makes, save for what else it makes."""
 
 
 class StageMissingError(DriverActivityError):

@@ -57,7 +57,7 @@ class PredictionQuery(UploadQuery):
     model: Reference = Field(
         default=DEFAULT_ALIAS,
         description="`name`, `name@version` or an alias.",
-        examples=["mobilenet3d-fp32"],
+        examples=["mobilenet3d-lite-fp32"],
     )
 
 
@@ -80,7 +80,7 @@ class ComparisonQuery(UploadQuery):
         max_length=8,
         description="The models to compare, as `name`, `name@version` or an alias; repeat the "
         "parameter. The first is the baseline.",
-        examples=[["mobilenet3d-fp32", "mobilenet3d-int8"]],
+        examples=[["mobilenet3d-lite-fp32", "mobilenet3d-lite-int8"]],
     )
     frame_rate_hz: FrameRate = None
 

@@ -25,7 +25,7 @@ class Part(BaseModel):
 class Arm(Part):
     """One of the two sides of an experiment."""
 
-    model: ModelReference = Field(examples=["mobilenet3d-int8@1"])
+    model: ModelReference = Field(examples=["mobilenet3d-lite-int8@1"])
     runtime: RuntimeName | None = Field(
         default=None, description="Engine; without it, the one that the service is set to."
     )
@@ -99,7 +99,7 @@ class Experiment(Part):
         default="default", description="Requests that ask for this alias take part."
     )
     control: Arm
-    treatment: Arm = Field(examples=[{"model": "mobilenet3d-fp32@1"}])
+    treatment: Arm = Field(examples=[{"model": "mobilenet3d-lite-fp32@1"}])
     mode: Mode = Field(
         description="`paired`: both arms answer the same windows, and the client gets the answer "
         "of the alias's model; `split`: a share of the requests is answered by the treatment; "

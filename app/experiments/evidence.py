@@ -58,7 +58,7 @@ class Event:
         subject: `alias` or `experiment`.
         name: Which of them.
         action: What happened, such as `moved`, `created`, `paused`, `resumed`, `ended`.
-        detail: What it was changed to, such as `mobilenet3d-int8@1`.
+        detail: What it was changed to, such as `mobilenet3d-lite-int8@1`.
         by: `api`, `file`, `settings`, `stop rule` or `guard`.
         reason: Why, for people.
     """

@@ -30,7 +30,7 @@ from models.video.sampling import WindowPlan, sample_grid
 
 HOST = "127.0.0.1"
 NUM_WORKERS = len(os.sched_getaffinity(0))
-MODEL = "mobilenet3d-int8"
+MODEL = "mobilenet3d-lite-int8"
 WEIGHTS = Path(__file__).resolve().parents[2] / "models" / "weights"
 
 

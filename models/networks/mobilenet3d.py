@@ -18,7 +18,7 @@ from models.networks.layers import ConvNormRelu, ConvPlan, Normalize, Triple, sc
 from models.spec import ClipSpec
 
 STEM_CHANNELS = 32
-# Output channels, number of blocks, stride of the first one (all axes): arXiv:1904.02422, table 1.
+# Output channels, number of blocks, stride in H and W of the first one: arXiv:1904.02422, table 1.
 STAGES = ((64, 1, 2), (128, 2, 2), (256, 2, 2), (512, 6, 2), (1024, 2, 1))
 
 # Names in the published state dict, and ours.
@@ -33,18 +33,21 @@ PUBLISHED_NAMES = (
 )
 
 
-def plan_mobilenet3d(*, width: float, stem: Stem) -> tuple[ConvPlan, ...]:
+def plan_mobilenet3d(config: NetworkConfig) -> tuple[ConvPlan, ...]:
     """Return every convolution of the network in order.
 
     Args:
-        width: Multiplier of all channel counts.
-        stem: `3x3x3` as published; `1x3x3` looks at single frames and drops every second one.
+        config: The stem `3x3x3` is the published one; `1x3x3` looks at single frames and drops
+            every second one.
     """
-    plans = [_plan_stem(scale_channels(STEM_CHANNELS, width), stem)]
-    for channels, num_blocks, stride in STAGES:
+    plans = [_plan_stem(scale_channels(STEM_CHANNELS, config.width), config.stem)]
+    for (channels, num_blocks, stride), time_stride in zip(
+        STAGES, config.time_strides, strict=True
+    ):
         for index in range(num_blocks):
-            step = stride if index == 0 else 1
-            in_channels, out_channels = plans[-1].out_channels, scale_channels(channels, width)
+            step: Triple = (time_stride, stride, stride) if index == 0 else (1, 1, 1)
+            in_channels = plans[-1].out_channels
+            out_channels = scale_channels(channels, config.width)
             plans += _plan_block(in_channels, out_channels, step, len(plans))
     return tuple(plans)
 
@@ -64,7 +67,7 @@ def _plan_stem(channels: int, stem: Stem) -> ConvPlan:
 
 
 def _plan_block(
-    in_channels: int, out_channels: int, step: int, position: int
+    in_channels: int, out_channels: int, step: Triple, position: int
 ) -> tuple[ConvPlan, ConvPlan]:
     name = f"block{(position + 1) // 2}"
     depthwise = ConvPlan(
@@ -72,7 +75,7 @@ def _plan_block(
         in_channels=in_channels,
         out_channels=in_channels,
         kernel=(3, 3, 3),
-        stride=(step, step, step),
+        stride=step,
         padding=(1, 1, 1),
         groups=in_channels,
     )
@@ -92,8 +95,7 @@ class MobileNet3D(nn.Module):
 
     Args:
         num_classes: K.
-        width: Multiplier of all channel counts.
-        stem: See `plan_mobilenet3d`.
+        config: Width, stem and strides; see `plan_mobilenet3d`.
         mean: Per channel (RGB) mean in 0-255.
         std: Per channel (RGB) deviation in 0-255.
         dropout: Share of the pooled features dropped in training; 0.2 is the published value.
@@ -103,14 +105,13 @@ class MobileNet3D(nn.Module):
         self,
         num_classes: int,
         *,
-        width: float,
-        stem: Stem,
+        config: NetworkConfig,
         mean: tuple[float, float, float],
         std: tuple[float, float, float],
         dropout: float = 0.2,
     ) -> None:
         super().__init__()
-        plans = plan_mobilenet3d(width=width, stem=stem)
+        plans = plan_mobilenet3d(config)
         self.normalize = Normalize(mean=mean, std=std)
         self.features = nn.Sequential()
         for plan in plans:
@@ -142,8 +143,7 @@ def build_mobilenet3d(
     """Return the network that a card or a recipe describes, with fresh weights."""
     return MobileNet3D(
         num_classes,
-        width=config.width,
-        stem=config.stem,
+        config=config,
         mean=spec.mean,
         std=spec.std,
         dropout=dropout,

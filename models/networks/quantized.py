@@ -129,12 +129,12 @@ class Int8MobileNet3D(nn.Module):
 
     Args:
         num_classes: K.
-        config: Width and stem.
+        config: Width, stem and strides.
     """
 
     def __init__(self, num_classes: int, *, config: NetworkConfig) -> None:
         super().__init__()
-        plans = plan_mobilenet3d(width=config.width, stem=config.stem)
+        plans = plan_mobilenet3d(config)
         self.register_buffer("input_scale", torch.tensor(1.0))
         self.register_buffer("input_zero_point", torch.tensor(0, dtype=torch.uint8))
         self.input_scale: Tensor
@@ -169,7 +169,7 @@ def build_int8_mobilenet3d(
 
     Args:
         tensors: Contents of the card's weights file.
-        config: Width and stem.
+        config: Width, stem and strides.
         spec: Gives the size of the clips.
         num_classes: K.
 

@@ -44,7 +44,7 @@ def keys_file(tmp_path: Path) -> Path:
 def documented(tmp_path: Path, keys_file: Path) -> Iterator[tuple[Running, str]]:
     """A service whose tiny models have the names of the document's examples, and a key of it."""
     root = tmp_path / "weights"
-    models = ("mobilenet3d-int8", "mobilenet3d-fp32")
+    models = ("mobilenet3d-lite-int8", "mobilenet3d-lite-fp32")
     write_model_folder(root, name=models[0], precision="int8", seed=1)
     write_model_folder(root, name=models[1])
     key = add_key(keys_file, "fuzzer", "predict,metrics,admin")

@@ -17,7 +17,7 @@ def test_defaults_serve_the_shipped_models_on_this_machine_only() -> None:
 
     assert (settings.host, settings.port, settings.runtime) == ("127.0.0.1", 8000, "openvino")
     assert settings.model_dir.parts[-2:] == ("models", "weights")
-    assert settings.all_aliases == {"default": "mobilenet3d-int8"}
+    assert settings.all_aliases == {"default": "mobilenet3d-lite-int8"}
 
 
 def test_requests_that_name_no_model_get_the_first_one() -> None:

@@ -21,19 +21,19 @@ from models.registry import ModelRegistry
 share_one_heap()
 registry = ModelRegistry(
     Settings().model_dir,
-    requested=("mobilenet3d-fp32",),
-    aliases={"default": "mobilenet3d-fp32"},
+    requested=("mobilenet3d-lite-fp32",),
+    aliases={"default": "mobilenet3d-lite-fp32"},
     runtime_name="openvino",
     num_threads=1,
 )
 registry.load()
 with ThreadPoolExecutor(2) as threads:
     for _ in range(int(sys.argv[1])):
-        model = registry.load_model("mobilenet3d-int8@1").classifier
+        model = registry.load_model("mobilenet3d-lite-int8@1").classifier
         clip_NTHWC = make_golden_clip(model.card.spec, seed=0)
         list(threads.map(model.predict, [clip_NTHWC] * 4))
         del model
-        registry.unload_model("mobilenet3d-int8@1")
+        registry.unload_model("mobilenet3d-lite-int8@1")
         print(psutil.Process().memory_info().rss)
 """
 

@@ -83,15 +83,23 @@ def test_run_begun_by_another_recipe_is_refused(
         Workspace(read_recipe(write_recipe(tmp_path, "temperature = 3.0", "temperature = 2.0")))
 
 
-def test_run_goes_on_when_only_the_export_changed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("version = 1", "version = 2"),
+        ("[student.network]", "[student]\nlabels_alone = false\n[student.network]"),
+    ],
+)
+def test_run_goes_on_when_what_it_made_would_be_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    Workspace(read_recipe(SMOKE))
+    begun = Workspace(read_recipe(SMOKE))
 
-    again = Workspace(read_recipe(write_recipe(tmp_path, "version = 1", "version = 2")))
+    again = Workspace(read_recipe(write_recipe(tmp_path, old, new)))
 
-    assert again.recipe.export.version == 2
+    assert again.recipe != begun.recipe
+    assert again.folder == begun.folder
 
 
 def test_seed_of_the_command_line_gives_a_run_of_its_own() -> None:

@@ -13,8 +13,8 @@ TOML = """
 name = "int8"
 mode = "split"
 share = 0.1
-control = { model = "mobilenet3d-fp32@1" }
-treatment = { model = "mobilenet3d-int8@1", runtime = "torch" }
+control = { model = "mobilenet3d-lite-fp32@1" }
+treatment = { model = "mobilenet3d-lite-int8@1", runtime = "torch" }
 guard = { max_disagreement = 0.1 }
 """
 

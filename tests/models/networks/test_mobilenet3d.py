@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from models.card import NetworkConfig, Stem
+from models.card import NetworkConfig, Stem, TimeStrides
 from models.networks.mobilenet3d import (
     MobileNet3D,
     build_mobilenet3d,
@@ -53,10 +53,28 @@ def test_network_has_as_many_parameters_as_the_published_one(width: float) -> No
 
 @pytest.mark.parametrize(("stem", "size_THW"), [("3x3x3", (16, 56, 56)), ("1x3x3", (8, 56, 56))])
 def test_stem_decides_how_many_frames_are_left(stem: Stem, size_THW: tuple[int, int, int]) -> None:
-    plans = plan_mobilenet3d(width=1.0, stem=stem)
+    plans = plan_mobilenet3d(NetworkConfig(stem=stem))
 
     assert plans[0].out_size((16, 112, 112)) == size_THW
     assert len(plans) == 27
+
+
+@pytest.mark.parametrize(
+    ("time_strides", "num_frames"),
+    [((2, 2, 2, 2, 1), [8, 4, 2, 1, 1]), ((1, 2, 1, 2, 1), [16, 8, 8, 4, 4])],
+)
+def test_time_strides_decide_how_many_frames_each_stage_sees(
+    time_strides: TimeStrides, num_frames: list[int]
+) -> None:
+    size_THW = (16, 112, 112)
+    seen = {}
+    for plan in plan_mobilenet3d(NetworkConfig(time_strides=time_strides)):
+        size_THW = plan.out_size(size_THW)
+        if plan.groups == 1:
+            seen[plan.out_channels] = size_THW[0]
+
+    assert list(seen.values()) == [16, *num_frames]
+    assert size_THW[1:] == (4, 4)
 
 
 @pytest.mark.parametrize("stem", ["3x3x3", "1x3x3"])
@@ -77,7 +95,7 @@ def test_raw_floats_give_what_raw_bytes_give() -> None:
 
 
 def test_narrowest_network_has_a_channel_everywhere() -> None:
-    plans = plan_mobilenet3d(width=0.001, stem="3x3x3")
+    plans = plan_mobilenet3d(NetworkConfig(width=0.001))
 
     assert {plan.out_channels for plan in plans} == {1}
 

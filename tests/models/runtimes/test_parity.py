@@ -17,7 +17,10 @@ SPECS = [
     ClipSpec(num_frames=8, size_px=48, mean=(120.0, 110.0, 100.0), std=(60.0, 50.0, 40.0)),
     ClipSpec(num_frames=5, size_px=33, mean=(114.8, 107.7, 99.5), std=(1.0, 1.0, 1.0)),
 ]
-CONFIGS = [NetworkConfig(width=0.3), NetworkConfig(width=0.25, stem="1x3x3")]
+CONFIGS = [
+    NetworkConfig(width=0.3),
+    NetworkConfig(width=0.25, stem="1x3x3", time_strides=(1, 2, 1, 2, 1)),
+]
 
 
 def infer_on_both(folder: Path, spec: ClipSpec) -> list[np.ndarray]:
