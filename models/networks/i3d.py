@@ -28,6 +28,10 @@ INCEPTION_CHANNELS = {
     "Mixed_5c": (384, 192, 384, 48, 128, 128),
 }
 
+FRAMES_IN_FULL_PRECISION = 2
+"""For exactly so many frames, oneDNN's bfloat16 gradient of a weight of 3x3x3 taps is whatever lay
+in memory, on processors with AVX-512 and bfloat16 but without AMX. (torch 2.13, Zen 5.)"""
+
 
 def pad_same(x: Tensor, kernel: Triple, stride: Triple) -> Tensor:
     """Pad T, H, W with zeros as TensorFlow's SAME does: what is odd goes to the end."""
@@ -72,6 +76,9 @@ class Unit3D(nn.Module):
         conv = self.conv3d
         if self.stride == (1, 1, 1):  # then the padding is even, and convolution pads for nothing
             padding = tuple(width // 2 for width in self.kernel)
+            if x.shape[2] == FRAMES_IN_FULL_PRECISION and x.device.type == "cpu":
+                with torch.autocast("cpu", enabled=False):
+                    return F.conv3d(x.float(), conv.weight, padding=padding)
             return F.conv3d(x, conv.weight, padding=padding)
         return conv(pad_same(x, self.kernel, self.stride))  # type: ignore[no-any-return]
 

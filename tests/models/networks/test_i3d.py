@@ -50,6 +50,25 @@ def test_units_without_stride_keep_the_size() -> None:
     assert unit(torch.ones(1, 2, 4, 5, 6)).shape == (1, 3, 4, 5, 6)
 
 
+@pytest.mark.parametrize("num_frames", [1, 2, 4])
+def test_gradient_in_bfloat16_is_that_of_full_precision_but_for_rounding(num_frames: int) -> None:
+    torch.manual_seed(0)
+    unit = Unit3D(32, 64, (3, 3, 3))
+    x = torch.randn(16, 32, num_frames, 4, 4)
+    output_gradient = torch.randn(16, 64, num_frames, 4, 4)
+    weight = unit.conv3d.weight
+
+    def gradient(*, is_mixed: bool) -> torch.Tensor:
+        _ = [torch.full((2**size,), 1e30) for size in range(8, 21)]  # what a kernel may leave there
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=is_mixed):
+            y = unit(x)
+        (found,) = torch.autograd.grad(y, weight, output_gradient.to(y.dtype))
+        return found
+
+    expected = gradient(is_mixed=False)
+    assert (gradient(is_mixed=True) - expected).norm() < 0.1 * expected.norm()
+
+
 def test_pools_halve_the_size_rounding_up() -> None:
     pool = SamePool((3, 3, 3), (2, 2, 2))
 
