@@ -33,11 +33,16 @@ FRAMES_IN_FULL_PRECISION = 2
 in memory, on processors with AVX-512 and bfloat16 but without AMX. (torch 2.13, Zen 5.)"""
 
 
+def count_padding(size: int, width: int, step: int) -> int:
+    """Return the zeros that TensorFlow's SAME adds to an axis, at both ends together."""
+    return max(width - (size % step or step), 0)
+
+
 def pad_same(x: Tensor, kernel: Triple, stride: Triple) -> Tensor:
     """Pad T, H, W with zeros as TensorFlow's SAME does: what is odd goes to the end."""
     pads: list[int] = []
     for size, width, step in zip(x.shape[:1:-1], kernel[::-1], stride[::-1], strict=True):
-        total = max(width - (size % step or step), 0)
+        total = count_padding(size, width, step)
         pads += [total // 2, total - total // 2]
     return F.pad(x, pads) if any(pads) else x
 
@@ -52,7 +57,10 @@ class SamePool(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the pooled maps."""
-        return F.max_pool3d(pad_same(x, self.kernel, self.stride), self.kernel, self.stride)
+        sizes = zip(x.shape[2:], self.kernel, self.stride, strict=True)
+        # Of an odd number, one more is added at the end, where rounding up does the same.
+        padding = [count_padding(size, width, step) // 2 for size, width, step in sizes]
+        return F.max_pool3d(x, self.kernel, self.stride, padding=padding, ceil_mode=True)
 
 
 class Unit3D(nn.Module):
