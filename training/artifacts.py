@@ -65,7 +65,7 @@ def publish(
     parent: str | None,
     metrics: Metrics,
     temperature: float,
-    drift_reference: DriftReference | None,
+    drift_reference: DriftReference,
 ) -> Path:
     """Copy a stage's model folder into the registry, with its name, version and figures.
 

@@ -1,6 +1,5 @@
 """Publish the distilled student and its int8 twin into the registry."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from models.reference import DriftReference
@@ -11,11 +10,7 @@ from training.workspace import Workspace
 
 
 def export_models(workspace: Workspace) -> None:
-    """Write both model folders, each with the figures that `evaluate` measured.
-
-    An evaluation of an earlier version gives cards without a reference for drift; the stage
-    `evaluate`, run again, adds it.
-    """
+    """Write both model folders, each with the figures that `evaluate` measured."""
     export = workspace.recipe.export
     results = read_results(workspace)
     stages = results["stages"]
@@ -35,6 +30,10 @@ def export_models(workspace: Workspace) -> None:
     }
     parent = f"{export.name}-fp32@{export.version}"
     temperatures = results["temperatures"]
+    references = {
+        stage: DriftReference.model_validate(reference)
+        for stage, reference in results["drift_references"].items()
+    }
     for folder in (
         publish(
             workspace,
@@ -42,7 +41,7 @@ def export_models(workspace: Workspace) -> None:
             parent=None,
             metrics=float_metrics,
             temperature=temperatures["distilled"],
-            drift_reference=_read_reference(results, "distilled"),
+            drift_reference=references["distilled"],
         ),
         publish(
             workspace,
@@ -50,19 +49,10 @@ def export_models(workspace: Workspace) -> None:
             parent=parent,
             metrics=int8_metrics,
             temperature=temperatures["int8"],
-            drift_reference=_read_reference(results, "int8"),
+            drift_reference=references["int8"],
         ),
     ):
         console.print(f"wrote {folder}")
-
-
-def _read_reference(results: Mapping[str, Any], stage: str) -> DriftReference | None:
-    """Return what the evaluation says of a stage's answers; earlier ones say nothing."""
-    references = results.get("drift_references")
-    if references is None:
-        console.print(f"{stage}: no reference for drift in its card; run the stage evaluate again")
-        return None
-    return DriftReference.model_validate(references[stage])
 
 
 def _context(stages: dict[str, Any]) -> dict[str, dict[str, float]]:
