@@ -1,7 +1,6 @@
 """Isolating a worker, and saying how far the system let it."""
 
 import multiprocessing
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,10 +9,6 @@ from app.isolation.kernel import end_with_pipe, renounce_capabilities
 from app.isolation.landlock import enter_domain, landlock_version
 from app.isolation.limits import limit_process
 from app.isolation.seccomp import filter_system_calls, is_filtered
-
-NICENESS = 5
-"""By how much a worker gives way: where processors are short, the service goes on answering, and
-what is decoded comes before what is not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +35,6 @@ def isolate_process(*, max_bytes: int) -> None:
     if (service := multiprocessing.parent_process()) is not None:
         end_with_pipe(service.sentinel)
     limit_process(max_bytes=max_bytes)
-    os.nice(NICENESS)
     for take_away in (renounce_capabilities, enter_domain, filter_system_calls):
         with suppress(OSError):  # what is not in force is reported by find_isolation
             take_away()

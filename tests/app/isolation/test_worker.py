@@ -21,7 +21,7 @@ from app.decoding import DecodeTimeoutError, DecodeWorkerDiedError
 from app.isolation.landlock import landlock_version
 from app.isolation.limits import MAX_OPEN_FILES
 from app.isolation.messages import MAX_MESSAGE_BYTES
-from app.isolation.worker import NICENESS, find_isolation
+from app.isolation.worker import find_isolation
 from models.video.limits import DecodeLimits
 from tests.app import jobs
 from tests.app.pools import SPEC, MakePool, read, run_instead
@@ -75,13 +75,6 @@ def test_worker_that_reaches_for_network_or_processes_is_ended(
         asyncio.run(run_instead(pool, function, *args))
 
     assert read(pool, video_path).info.num_frames == 45
-
-
-def test_worker_gives_way_to_its_service(make_pool: MakePool) -> None:
-    make_pool()
-
-    (worker,) = multiprocessing.active_children()
-    assert psutil.Process(worker.pid).nice() == psutil.Process().nice() + NICENESS
 
 
 def test_worker_may_start_threads(make_pool: MakePool) -> None:
