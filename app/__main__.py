@@ -5,6 +5,7 @@
 
 import contextlib
 import ctypes
+import gc
 import signal
 import sys
 
@@ -32,6 +33,15 @@ def share_one_heap() -> None:
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
 
 
+def spare_collections() -> None:
+    """Let the garbage collector pass over the modules and schemas that stay for good.
+
+    Every full collection would look at 110,000 objects, while no request is answered: 65 ms, once
+    in some thousand requests.
+    """
+    gc.freeze()
+
+
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then answer what is in flight and return.
 
@@ -46,6 +56,7 @@ def serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     server = make_server(app, settings)
+    spare_collections()
     server.run()
     if not server.started:
         raise SystemExit(EXIT_NOT_STARTED)

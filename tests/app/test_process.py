@@ -1,5 +1,6 @@
 """The service as an operator runs it: a process that is started, asked, and ended by signals."""
 
+import gc
 import json
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from app.__main__ import serve
+from app.server import Server
 from tests.app.posting import VIDEO, post_clip
 from tests.app.running import make_settings, run_process, wait_for
 from tests.conftest import REPOSITORY_ROOT
@@ -144,8 +146,27 @@ def test_service_that_cannot_start_ends_with_a_status(
 
     with pytest.raises(SystemExit) as caught:
         serve(settings)
+    gc.unfreeze()
 
     assert caught.value.code == 3
+
+
+def test_garbage_collections_pass_over_what_was_there_at_the_start(
+    model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(_: Server) -> None:
+        num_frozen.append(gc.get_freeze_count())
+        raise SystemExit
+
+    num_frozen: list[int] = []
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(Server, "run", run)
+
+    with pytest.raises(SystemExit):
+        serve(make_settings(model_dir))
+    gc.unfreeze()
+
+    assert num_frozen[0] > 100_000
 
 
 def test_help_names_the_settings() -> None:
