@@ -47,13 +47,15 @@ def measure_overload(mp4: bytes, *, folder: Path, duration_s: float = DURATION_S
         after_hz = measure_capacity_hz(load, server, post)
     minutes, memory_mb = zip(*samples, strict=True)
     useful_hz = spell.num_answers / spell.elapsed_s
+    # Of both, for a shared machine is not always as fast: 54 and 64 a second in one run.
+    mean_capacity_hz = statistics.mean((capacity_hz, after_hz))
     return {
         "duration_s": duration_s,
         "factor": OVERLOAD_FACTOR,
         "capacity_hz": capacity_hz,
         "capacity_after_hz": after_hz,
         "useful_hz": useful_hz,
-        "useful_ratio": useful_hz / capacity_hz,
+        "useful_ratio": useful_hz / mean_capacity_hz,
         "client_cores": spell.client_processor_s / spell.elapsed_s,
         "num_answers": spell.num_answers,
         "num_refused": spell.num_refused,
@@ -77,7 +79,7 @@ def render_overload(result: Mapping[str, Any]) -> str:
             f"{result['duration_s']:g} s of {result['factor']} times as many videos as the "
             f"service answers when it is kept busy ({result['capacity_hz']:.1f} a second, "
             f"afterwards {result['capacity_after_hz']:.1f}): {result['useful_hz']:.1f} a second "
-            f"are answered while their client waits, {result['useful_ratio']:.0%} of capacity, "
+            f"are answered while their client waits, {result['useful_ratio']:.0%} of the mean, "
             f"though the clients take {result['client_cores']:.2f} of the same cores; "
             f"{result['num_refused']} are refused, {result['num_failed']} failed. Answers take "
             f"{result['p50_s'] * 1e3:.0f} ms (p99 {result['p99_s'] * 1e3:.0f} ms). "

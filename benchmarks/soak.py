@@ -102,7 +102,8 @@ def plot_memory(result: Mapping[str, Any], path: Path, *, title: str) -> None:
     figure = Figure(figsize=SIZE_INCHES, layout="constrained")
     axes = figure.subplots()
     axes.plot(result["minutes"], result["memory_mb"])
-    axes.set(title=title, xlabel="minutes", ylabel="memory, MB", ylim=(0, None))
+    top_mb = 1.1 * max(result["memory_mb"])
+    axes.set(title=title, xlabel="minutes", ylabel="memory, MB", ylim=(0, top_mb))
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=DOTS_PER_INCH)
 
