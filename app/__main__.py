@@ -3,9 +3,6 @@
 `python -m app report NAME` reports on an experiment instead, `python -m app key` edits the keys.
 """
 
-import contextlib
-import ctypes
-import gc
 import signal
 import sys
 
@@ -14,32 +11,12 @@ from app.access.file import InvalidKeyFileError
 from app.experiments.reporting import write_report
 from app.logs import configure_logging
 from app.main import create_app
+from app.memory import share_one_heap, spare_collections
 from app.server import make_server
 from app.settings import ReportSettings, Settings, parse_report_settings, parse_settings
 from models.errors import DriverActivityError
 
-M_ARENA_MAX = -8  # of glibc's malloc.h
 EXIT_NOT_STARTED = 3  # what uvicorn's own command line gives
-
-
-def share_one_heap() -> None:
-    """Let all threads take memory from one heap.
-
-    With a heap of its own, the thread that loads the models keeps what it has freed from all
-    others: 14 MB of 238 with both checkpoints. Other libraries than glibc do not have heaps by
-    thread, nor this call.
-    """
-    with contextlib.suppress(AttributeError):
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 1)
-
-
-def spare_collections() -> None:
-    """Let the garbage collector pass over the modules and schemas that stay for good.
-
-    Every full collection would look at 110,000 objects, while no request is answered: 65 ms, once
-    in some thousand requests.
-    """
-    gc.freeze()
 
 
 def serve(settings: Settings) -> None:

@@ -9,7 +9,6 @@ sockets, processes, and the sight of other processes, see `app.isolation`.
 
 import asyncio
 import dataclasses
-import gc
 import math
 import mmap
 import signal
@@ -282,7 +281,6 @@ class DecodePool:
 
 def _prepare_worker(max_bytes: int) -> None:
     """Limit a new worker and load what it needs, before its first job."""
-    gc.freeze()  # a collection writes to what it looks at, and would so copy what workers share
     # pebble installs a handler, which would not run while FFmpeg hangs in C.
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     import models.video.decode

@@ -9,6 +9,7 @@ import structlog
 
 from app.drift import DriftMonitor
 from app.errors import ModelUnusableError
+from app.memory import return_freed_memory
 from app.metrics import Metrics
 from app.records import label_model
 from models.classifier import ActivityClassifier
@@ -138,6 +139,7 @@ class ModelLifecycle:
                 self._metrics.count_load("failed")
                 raise ModelUnusableError(reference, str(exc)) from exc
             self._announce(entry, seconds=time.perf_counter() - started)
+            await asyncio.to_thread(return_freed_memory)
             return entry
 
     def _announce(self, entry: RegistryEntry, *, seconds: float) -> None:

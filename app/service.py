@@ -19,6 +19,7 @@ from app.gates import Gate
 from app.inference import InferencePool
 from app.lengths import LengthEstimator
 from app.lifecycle import ModelLifecycle
+from app.memory import return_freed_memory
 from app.metrics import Metrics
 from app.rates import RateLimiter
 from app.settings import Settings
@@ -184,6 +185,7 @@ class Service:
                 asyncio.to_thread(self.decoder.start), asyncio.to_thread(self.registry.load)
             )
             await self.experiments.start()
+            await asyncio.to_thread(return_freed_memory)
         except Exception as exc:
             self._faults["service"] = f"cannot start: {exc}"
             self._log.exception("start_failed")
