@@ -4,11 +4,14 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import get_args
 
 import torch
 
 from models.errors import DriverActivityError
+from models.video.windows import DecodeMode
 from training.config import read_recipe
+from training.data.examples import SPLITS
 from training.data.prepare import check_data, prepare_data, preview_data
 from training.distill import train_students
 from training.evaluate import evaluate_models
@@ -70,7 +73,13 @@ def _run_data(options: argparse.Namespace) -> None:
 
 
 def _run_transfer(options: argparse.Namespace) -> None:
-    measure_transfer(read_recipe(options.recipe), options.model, picture=options.picture)
+    measure_transfer(
+        read_recipe(options.recipe),
+        options.model,
+        part=options.part,
+        mode=options.decode,
+        picture=options.picture,
+    )
 
 
 def _run_report(options: argparse.Namespace) -> None:
@@ -96,11 +105,15 @@ def _parser() -> argparse.ArgumentParser:
     data.set_defaults(run=_run_data)
     data.add_argument("--preview", type=Path, help="only draw a contact sheet, a PNG file")
     data.add_argument("--check", action="store_true", help="only say what is wrong")
-    text = "measure a finished model on a recipe's data, whatever its split"
+    text = "measure a finished model on a recipe's data, or a part of it"
     transfer = commands.add_parser("transfer", help=text, description=text)
     transfer.set_defaults(run=_run_transfer)
     transfer.add_argument("--recipe", type=Path, required=True, help="TOML file")
     transfer.add_argument("--model", type=Path, required=True, help="model folder")
+    transfer.add_argument("--part", choices=SPLITS, help="what of the data; all by default")
+    transfer.add_argument(
+        "--decode", choices=get_args(DecodeMode), default="exact", help="how videos are decoded"
+    )
     transfer.add_argument("--picture", type=Path, help="confusion matrix to draw, a PNG file")
     text = "compare the finished runs of recipes, on a page and in a table"
     report = commands.add_parser("report", help=text, description=text)

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.classifier import ActivityClassifier, load_classifier, softmax
+from models.video.windows import DecodeMode
 from training.config import Recipe
 from training.data.cache import decode_examples
-from training.data.examples import DataError, Example
+from training.data.examples import DataError, Example, Split
 from training.evaluate import infer_all
 from training.metrics import count_confusions, measure
 from training.plots import draw_confusions
@@ -19,8 +20,15 @@ from training.progress import console, report, show_progress
 from training.workspace import CLIPS, read_examples
 
 
-def measure_transfer(recipe: Recipe, model: Path, *, picture: Path | None) -> dict[str, float]:
-    """Print and return the figures of a model on all examples of a recipe's data, whatever split.
+def measure_transfer(
+    recipe: Recipe,
+    model: Path,
+    *,
+    part: Split | None = None,
+    mode: DecodeMode = "exact",
+    picture: Path | None = None,
+) -> dict[str, float]:
+    """Print and return the figures of a model on a recipe's data.
 
     The model reads clips by its own spec. Its answers count twice: among all its activities, and,
     as `among_occurring_...`, among those that occur in the data.
@@ -28,6 +36,8 @@ def measure_transfer(recipe: Recipe, model: Path, *, picture: Path | None) -> di
     Args:
         recipe: Names the data, whose labels must be activities of the model.
         model: Model folder.
+        part: What of the data; all of it unless this is given.
+        mode: How videos are decoded.
         picture: PNG to draw the confusions to.
 
     Raises:
@@ -35,7 +45,8 @@ def measure_transfer(recipe: Recipe, model: Path, *, picture: Path | None) -> di
         DriverActivityError: If the model cannot be loaded.
     """
     classifier = load_classifier(model, runtime_name="openvino", num_threads=recipe.num_threads)
-    logits_NK, label_index_N = _answer(classifier, read_examples(recipe), recipe)
+    examples = [one for one in read_examples(recipe) if part in (None, one.split)]
+    logits_NK, label_index_N = _answer(classifier, examples, recipe, mode)
     figures = measure_answers(logits_NK, label_index_N, temperature=classifier.card.temperature)
     report(classifier.card.reference, figures)
     if picture is not None:
@@ -59,7 +70,7 @@ def measure_answers(
 
 
 def _answer(
-    classifier: ActivityClassifier, examples: list[Example], recipe: Recipe
+    classifier: ActivityClassifier, examples: list[Example], recipe: Recipe, mode: DecodeMode
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     position = {label: index for index, label in enumerate(classifier.card.labels)}
     surprises = {example.label for example in examples} - set(position)
@@ -72,6 +83,7 @@ def _answer(
             recipe.run_dir / CLIPS,
             num_workers=recipe.num_threads,
             progress=progress,
+            mode=mode,
         )
     for name, reason in clips.failures.items():
         console.print(f"left out {name}: {reason}", markup=False)

@@ -27,11 +27,21 @@ def test_model_is_measured_on_all_examples_by_its_own_spec(tmp_path: Path) -> No
     assert picture.is_file()
 
 
+def test_model_is_measured_on_a_part_of_the_data(tmp_path: Path) -> None:
+    model = write_model_folder(tmp_path, labels=("a", "b"), spec=TINY_SPEC)
+    rows = ["a,anna,roof,train", "a,berta,roof,test", "b,berta,roof,test"]
+    recipe = write_manifest_recipe(tmp_path, rows)
+
+    figures = measure_transfer(recipe, model, part="test", mode="fast")
+
+    assert figures["num_examples"] == 2
+
+
 def test_label_that_the_model_does_not_know_is_refused(tmp_path: Path) -> None:
     model = write_model_folder(tmp_path, labels=("a", "b", "c"))
 
     with pytest.raises(DataError, match="labels that the model does not know: juggling"):
-        measure_transfer(make_recipe(tmp_path, labels=("a", "juggling")), model, picture=None)
+        measure_transfer(make_recipe(tmp_path, labels=("a", "juggling")), model)
 
 
 def test_answers_count_among_all_classes_and_among_those_that_occur() -> None:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from models.errors import MediaError, UndecodableMediaError
 from models.spec import ClipSpec
+from models.video.windows import DecodeMode
 from training.data.examples import Example
 
 T = TypeVar("T")
@@ -49,6 +50,7 @@ def decode_examples(
     *,
     num_workers: int,
     progress: Progress,
+    mode: DecodeMode = "exact",
 ) -> DecodedClips:
     """Decode one clip an example, or map the clips of an earlier call.
 
@@ -58,18 +60,21 @@ def decode_examples(
     Args:
         examples: What to decode.
         spec: Shape of the clips.
-        folder: Where decoded clips are kept, one file for each list of examples and spec.
+        folder: Where decoded clips are kept, one file for each list of examples, spec and mode.
         num_workers: Processes that decode.
         progress: Called with the number of clips done and the number of all.
+        mode: How videos are decoded.
     """
-    fingerprint = _fingerprint(examples, spec)
+    fingerprint = _fingerprint(examples, spec, mode)
     clips_path, failures_path = folder / f"{fingerprint}.npy", folder / f"{fingerprint}.json"
     if not failures_path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        failures = _decode_all(examples, spec, clips_path, num_workers, progress)
-        partial = failures_path.with_suffix(f".{os.getpid()}.partial")
-        partial.write_text(json.dumps(failures, indent=2), encoding="utf-8")
-        partial.replace(failures_path)
+        decode = partial(decode_example, spec=spec, mode=mode)
+        clips = in_processes(decode, examples, num_workers=num_workers)
+        failures = _write_clips(clips, examples, clips_path, spec=spec, progress=progress)
+        partial_path = failures_path.with_suffix(f".{os.getpid()}.partial")
+        partial_path.write_text(json.dumps(failures, indent=2), encoding="utf-8")
+        partial_path.replace(failures_path)
     failures = json.loads(failures_path.read_text(encoding="utf-8"))
     usable = tuple(example for example in examples if str(example.media) not in failures)
     clips_NTHWC = np.load(clips_path, mmap_mode="r")[: len(usable)]
@@ -78,10 +83,12 @@ def decode_examples(
     )
 
 
-def decode_example(example: Example, spec: ClipSpec) -> NDArray[np.uint8] | MediaError:
+def decode_example(
+    example: Example, spec: ClipSpec, *, mode: DecodeMode = "exact"
+) -> NDArray[np.uint8] | MediaError:
     """Return the clip of an example, uint8 `frames_THWC`, or why there is none."""
     try:
-        windows = example.media.read(spec)
+        windows = example.media.read(spec, mode=mode)
     except MediaError as exc:
         return exc
     except OSError as exc:
@@ -90,20 +97,21 @@ def decode_example(example: Example, spec: ClipSpec) -> NDArray[np.uint8] | Medi
     return frames_THWC
 
 
-def _decode_all(
+def _write_clips(
+    clips: Iterator[NDArray[np.uint8] | MediaError],
     examples: Sequence[Example],
-    spec: ClipSpec,
     clips_path: Path,
-    num_workers: int,
+    *,
+    spec: ClipSpec,
     progress: Progress,
 ) -> dict[str, str]:
+    """Write the clips of examples to a file, and return why some are not there."""
     failures: dict[str, str] = {}
     partial_path = clips_path.with_suffix(f".{os.getpid()}.partial")  # nobody else's
     clips_NTHWC = np.lib.format.open_memmap(
         partial_path, mode="w+", dtype=np.uint8, shape=(len(examples), *spec.clip_shape)
     )
     num_usable = 0
-    clips = in_processes(partial(decode_example, spec=spec), examples, num_workers=num_workers)
     for done, (example, clip) in enumerate(zip(examples, clips, strict=True), start=1):
         if isinstance(clip, MediaError):
             failures[str(example.media)] = str(clip)
@@ -125,8 +133,10 @@ def in_processes(
         yield from pool.map(function, examples, chunksize=8)
 
 
-def _fingerprint(examples: Sequence[Example], spec: ClipSpec) -> str:
+def _fingerprint(examples: Sequence[Example], spec: ClipSpec, mode: DecodeMode) -> str:
     digest = hashlib.sha256(spec.model_dump_json().encode())
+    if mode != "exact":
+        digest.update(mode.encode())
     for example in examples:
         digest.update(json.dumps(asdict(example), default=str).encode())
         for path in example.media.files:

@@ -7,7 +7,7 @@ from pathlib import Path
 from models.spec import ClipSpec
 from models.video.decode import read_windows
 from models.video.frames import images_to_windows
-from models.video.windows import VideoWindows
+from models.video.windows import DecodeMode, VideoWindows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class VideoSpan:
         """The files that hold the frames."""
         return (self.path,)
 
-    def read(self, spec: ClipSpec) -> VideoWindows:
+    def read(self, spec: ClipSpec, *, mode: DecodeMode = "exact") -> VideoWindows:
         """Return the windows of the span, read as the service reads a video.
 
         Raises:
@@ -41,6 +41,7 @@ class VideoSpan:
             spec,
             start_s=self.start_s,
             stop_s=math.inf if self.stop_s is None else self.stop_s,
+            mode=mode,
         )
 
     def __str__(self) -> str:
@@ -58,8 +59,10 @@ class ImageRun:
 
     files: tuple[Path, ...]
 
-    def read(self, spec: ClipSpec) -> VideoWindows:
+    def read(self, spec: ClipSpec, *, mode: DecodeMode = "exact") -> VideoWindows:
         """Return the one window of the run, read as the service reads a batch of images.
+
+        Images are the same in every mode.
 
         Raises:
             MediaError: As `images_to_windows`.

@@ -5,6 +5,7 @@ import pytest
 
 from models.spec import ClipSpec
 from models.video.decode import read_windows
+from models.video.windows import DecodeMode
 from tests.media import barcode_frames, write_video
 from training.data.cache import DecodedClips, decode_examples
 from training.data.examples import Example
@@ -30,9 +31,16 @@ def video(tmp_path: Path) -> Path:
     return path
 
 
-def decode(examples: list[Example], folder: Path, *, num_workers: int = 1) -> DecodedClips:
+def decode(
+    examples: list[Example], folder: Path, *, num_workers: int = 1, mode: DecodeMode = "exact"
+) -> DecodedClips:
     return decode_examples(
-        examples, SPEC, folder, num_workers=num_workers, progress=lambda done, total: None
+        examples,
+        SPEC,
+        folder,
+        num_workers=num_workers,
+        progress=lambda done, total: None,
+        mode=mode,
     )
 
 
@@ -64,6 +72,17 @@ def test_decoded_clips_are_mapped_and_not_decoded_again(video: Path) -> None:
 
     assert isinstance(clips.clips_NTHWC, np.memmap)
     assert [path.stat().st_mtime_ns for path in folder.glob("*.npy")] == [before]
+
+
+def test_clips_of_the_fast_mode_are_those_that_the_service_reads_in_it(video: Path) -> None:
+    folder = video.parent / "clips"
+    decode([make_example(video)], folder)
+
+    clips = decode([make_example(video)], folder, mode="fast")
+
+    served = read_windows(video, SPEC, mode="fast")
+    assert np.array_equal(clips.clips_NTHWC[0], served.windows_NTHWC[0])
+    assert len(list(folder.glob("*.npy"))) == 2
 
 
 def test_video_that_changed_is_decoded_again(video: Path) -> None:
