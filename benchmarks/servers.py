@@ -109,10 +109,16 @@ def repeating(action: Callable[[], object], *, period_s: float) -> Iterator[None
 
 
 class PeakMemory:
-    """Samples the memory of a server in a thread while a block runs; `peak_bytes` is the most."""
+    """Samples the memory of a server in a thread while a block runs, and keeps the most.
+
+    Attributes:
+        peak_bytes: Of the tree, shared pages counted once.
+        peak_resident_bytes: Of the first process, shared pages counted in full.
+    """
 
     def __init__(self, server: RunningServer, *, period_s: float) -> None:
         self.peak_bytes = server.proportional_bytes()
+        self.peak_resident_bytes = server.resident_bytes()
         self._server = server
         self._sampling = repeating(self._sample, period_s=period_s)
 
@@ -125,6 +131,7 @@ class PeakMemory:
 
     def _sample(self) -> None:
         self.peak_bytes = max(self.peak_bytes, self._server.proportional_bytes())
+        self.peak_resident_bytes = max(self.peak_resident_bytes, self._server.resident_bytes())
 
 
 def service_command(*options: str) -> ServerCommand:

@@ -27,6 +27,7 @@ def test_longer_videos_have_more_windows(result: dict[str, Any]) -> None:
 
 def test_memory_and_time_are_measured(result: dict[str, Any]) -> None:
     for row in result["videos"].values():
+        assert 50 < row["service_peak_mb"]["median"] < 1000
         assert 50 < row["peak_mb"]["median"] < 1000
         assert row["answer_s"]["median"] > 0
     for row in result["registries"].values():
