@@ -217,7 +217,7 @@ def _answer(command: ServerCommand, path: Path, *, stride_s: float, log: Path) -
 def _start(root: Path, num_models: int, *, log: Path) -> dict[str, float]:
     names = ",".join(f"copy-{index}" for index in range(num_models))
     with running(service_command(f"--model-dir={root}", f"--models={names}"), log=log) as server:
-        return {"ready_s": server.ready_s, "memory_mb": server.proportional_bytes() / 1e6}
+        return {"ready_s": server.ready_s, "memory_mb": server.memory_bytes() / 1e6}
 
 
 def _summarize(rounds: Sequence[Mapping[str, Mapping[str, Any]]]) -> dict[str, Any]:

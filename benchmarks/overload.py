@@ -34,7 +34,7 @@ def measure_overload(mp4: bytes, *, folder: Path, duration_s: float = DURATION_S
         running(service_command(), log=folder / "overload.log") as server,
     ):
         capacity_hz = measure_capacity_hz(load, server, post)
-        busy_mb = server.proportional_bytes() / 1e6
+        busy_mb = server.memory_bytes() / 1e6
         with memory_over_time(server) as samples, _health_over_time(server) as live_s:
             spell = load.open_loop(
                 server.url,

@@ -1,12 +1,14 @@
 """Server processes: starting them, waiting until they are ready, and what they cost.
 
 A server is a tree of processes. Its processor time is that of all of them, of those included that
-have ended and were waited for. Its memory is the sum of their proportional set sizes, which count
-shared pages once.
+have ended and were waited for. Its memory is what its processes have of their own, plus what is
+resident of every file that they map; pages that they share count once. Proportional set sizes
+would not do: other programs that run meanwhile and map the same libraries would bear a part.
 """
 
 import contextlib
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -63,9 +65,21 @@ class RunningServer:
         """Return the processor seconds that the tree has spent so far, user and system."""
         return sum(_spent_s(process) for process in self._processes())
 
-    def proportional_bytes(self) -> int:
-        """Return the memory of the tree, shared pages counted once."""
-        return sum(_proportional_bytes(process) for process in self._processes())
+    def memory_bytes(self) -> int:
+        """Return the memory of the tree, pages that its processes share counted once."""
+        return self.own_bytes() + self.mapped_bytes()
+
+    def own_bytes(self) -> int:
+        """Return the memory of the tree that lies in no file; forked processes share some."""
+        return sum(_own_bytes(process.pid) for process in self._processes())
+
+    def mapped_bytes(self) -> int:
+        """Return what is resident of mapped files, each taken where most of it is."""
+        most: dict[str, int] = {}
+        for process in self._processes():
+            for path, num_bytes in _mapped_bytes(process).items():
+                most[path] = max(most.get(path, 0), num_bytes)
+        return sum(most.values())
 
     def resident_bytes(self) -> int:
         """Return the memory of the first process, shared pages counted in full."""
@@ -111,13 +125,15 @@ def repeating(action: Callable[[], object], *, period_s: float) -> Iterator[None
 class PeakMemory:
     """Samples the memory of a server in a thread while a block runs, and keeps the most.
 
+    What is resident of mapped files is read once, after the block, for that takes longer.
+
     Attributes:
-        peak_bytes: Of the tree, shared pages counted once.
+        peak_bytes: Of the tree.
         peak_resident_bytes: Of the first process, shared pages counted in full.
     """
 
     def __init__(self, server: RunningServer, *, period_s: float) -> None:
-        self.peak_bytes = server.proportional_bytes()
+        self.peak_bytes = server.own_bytes()
         self.peak_resident_bytes = server.resident_bytes()
         self._server = server
         self._sampling = repeating(self._sample, period_s=period_s)
@@ -128,9 +144,10 @@ class PeakMemory:
 
     def __exit__(self, *_: object) -> None:
         self._sampling.__exit__(None, None, None)
+        self.peak_bytes += self._server.mapped_bytes()
 
     def _sample(self) -> None:
-        self.peak_bytes = max(self.peak_bytes, self._server.proportional_bytes())
+        self.peak_bytes = max(self.peak_bytes, self._server.own_bytes())
         self.peak_resident_bytes = max(self.peak_resident_bytes, self._server.resident_bytes())
 
 
@@ -230,9 +247,21 @@ def _spent_s(process: psutil.Process) -> float:
     return spent_s
 
 
-def _proportional_bytes(process: psutil.Process) -> int:
+def _own_bytes(pid: int) -> int:
+    """Return memory in no file; what forked processes share is divided among them."""
     try:
-        size: int = process.memory_full_info().pss
-    except psutil.NoSuchProcess:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    except (FileNotFoundError, ProcessLookupError):
         return 0
-    return size
+    return 1024 * sum(
+        map(int, re.findall(r"^Pss_(?:Anon|Shmem): +(\d+) kB$", rollup, re.MULTILINE))
+    )
+
+
+def _mapped_bytes(process: psutil.Process) -> dict[str, int]:
+    """Return what is resident of every file that a process maps, but for pages it has changed."""
+    try:
+        maps = process.memory_maps(grouped=True)
+    except psutil.NoSuchProcess:
+        return {}
+    return {each.path: each.rss - each.anonymous for each in maps if each.path.startswith("/")}

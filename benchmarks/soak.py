@@ -70,7 +70,7 @@ def memory_over_time(server: RunningServer) -> Iterator[list[tuple[float, float]
 
     def sample() -> None:
         minutes = (time.perf_counter() - started) / 60
-        samples.append((minutes, server.proportional_bytes() / 1e6))
+        samples.append((minutes, server.memory_bytes() / 1e6))
 
     with repeating(sample, period_s=SAMPLE_PERIOD_S):
         yield samples

@@ -63,7 +63,7 @@ def _client(server: RunningServer) -> httpx.Client:
 def _memory_mb(server: RunningServer) -> dict[str, float]:
     return {
         "service": server.resident_bytes() / 1e6,
-        "with_workers": server.proportional_bytes() / 1e6,
+        "with_workers": server.memory_bytes() / 1e6,
     }
 
 

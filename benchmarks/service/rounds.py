@@ -124,7 +124,7 @@ class Round:
     def _idle(self, entrant: Entrant) -> Metrics:
         return {
             "idle_cores": self._idle_cores[entrant.name],
-            "idle_mb": entrant.server.proportional_bytes() / 1e6,
+            "idle_mb": entrant.server.memory_bytes() / 1e6,
         }
 
     def _closed_loops(self) -> None:
@@ -175,7 +175,7 @@ class Round:
         before_s = entrant.server.processor_s()
         spell = run()
         metrics = describe_spell(spell, processor_s=entrant.server.processor_s() - before_s)
-        self._note_memory(entrant, entrant.server.proportional_bytes())
+        self._note_memory(entrant, entrant.server.memory_bytes())
         return metrics
 
     def _overload(self, entrant: Entrant) -> Metrics:

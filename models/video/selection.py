@@ -5,6 +5,7 @@ frame that no window samples and that no other frame is predicted from can be le
 can all that follows the last sampled frame.
 """
 
+from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -140,7 +141,7 @@ class _Window(Generic[PacketT]):
         self.waiting: deque[PacketT] = deque()
         self._time_base = time_base
         self._num_untimed = 0
-        self._times: list[int] = []
+        self._times = array("q")  # of all packets: small as times of frames are
         self._waiting_times: list[int] = []
 
     def append(self, packet: PacketT) -> None:

@@ -20,6 +20,16 @@ os.wait()
 sys.argv = ["http.server", "--bind", "127.0.0.1", sys.argv[1]]
 runpy.run_module("http.server", run_name="__main__")
 """
+# A child that shares 64 MB with the server, and is waited for by nobody.
+WITH_TWIN = """
+import os, runpy, sys, time
+shared = b"x" * 64_000_000
+if os.fork() == 0:
+    time.sleep(60)
+    os._exit(0)
+sys.argv = ["http.server", "--bind", "127.0.0.1", sys.argv[1]]
+runpy.run_module("http.server", run_name="__main__")
+"""
 
 
 def command(*arguments: str) -> ServerCommand:
@@ -66,6 +76,18 @@ def test_idle_server_is_quiet_and_keeps_no_core_busy(tmp_path: Path) -> None:
         server.wait_until_quiet(deadline_s=10)
 
         assert server.measure_cores(0.2) < 0.1
+
+
+def test_memory_that_processes_share_counts_once(tmp_path: Path) -> None:
+    with running(command("-c", WITH_TWIN, "{port}"), log=tmp_path / "log") as server:
+        assert 64e6 < server.memory_bytes() < server.resident_bytes() + 16e6
+
+
+def test_other_programs_bear_no_part_of_the_memory(tmp_path: Path) -> None:
+    with running(command(*SERVE), log=tmp_path / "one") as first:
+        alone = first.memory_bytes()
+        with running(command(*SERVE), log=tmp_path / "other"):
+            assert first.memory_bytes() >= alone
 
 
 def test_memory_is_watched_while_the_block_runs(tmp_path: Path) -> None:
