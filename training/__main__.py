@@ -16,6 +16,7 @@ from training.data.prepare import check_data, prepare_data, preview_data
 from training.distill import train_students
 from training.evaluate import evaluate_models
 from training.export import export_models
+from training.memory import keep_freed_memory
 from training.progress import console
 from training.quantize import quantize_student
 from training.report import write_report
@@ -48,6 +49,7 @@ def main(arguments: Sequence[str]) -> int:
 def _run_stages(options: argparse.Namespace) -> None:
     recipe = read_recipe(options.recipe, seed=options.seed, split=options.split)
     torch.set_num_threads(recipe.num_threads)
+    keep_freed_memory()
     workspace = Workspace(recipe)
     for name in _pipeline(options) if options.stage == "pipeline" else (options.stage,):
         console.print(f"== {name}")

@@ -15,6 +15,7 @@ from torch import nn
 from training.config import RecipeError
 from training.engine import Fit, FitConfig, Loss, read_state
 from training.inference import measure_network
+from training.memory import keep_freed_memory
 from training.progress import report, show_progress
 from training.workspace import Workspace
 
@@ -107,6 +108,7 @@ def _fit(
     # Of 1x1x1 convolutions, whose weights are laid out channels last and channels first alike.
     warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
     torch.set_num_threads(max(1, workspace.recipe.num_threads // fabric.world_size))
+    keep_freed_memory()
     fit = Fit(
         validation.network.to(fabric.device),
         loss,
