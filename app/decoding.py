@@ -12,13 +12,10 @@ import dataclasses
 import math
 import mmap
 import signal
-import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
-from multiprocessing import forkserver
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any, BinaryIO
@@ -26,13 +23,19 @@ from typing import Any, BinaryIO
 import numpy as np
 import structlog
 from numpy.typing import NDArray
-from pebble import ProcessExpired, ProcessFuture, ProcessPool
 
 from app.gates import Gate
-from app.isolation.environment import without_secrets
 from app.isolation.limits import JobBudget
-from app.isolation.messages import CheckingContext
-from app.isolation.worker import find_isolation, isolate_process
+from app.isolation.messages import MAX_MESSAGE_BYTES, read_message
+from app.isolation.worker import Isolation, find_isolation, isolate_process
+from app.workers import (
+    PoolClosedError,
+    UnreadableAnswerError,
+    Worker,
+    WorkerEndedError,
+    WorkerPool,
+    start_server,
+)
 from models.errors import DriverActivityError
 from models.spec import ClipSpec
 from models.video.arrays import array_to_windows, has_model_size, parse_npy
@@ -41,7 +44,7 @@ from models.video.limits import DecodeLimits
 from models.video.windows import DecodeMode, VideoInfo, VideoWindows, WindowSpan
 
 START_TIMEOUT_S = 30.0
-PRELOADED_MODULES = ["app.decoding", "models.video.decode", "models.video.frames"]
+PRELOADED_MODULES = ("app.decoding", "models.video.decode", "models.video.frames")
 
 Blob = Path | bytes
 """A received file: on disk, or in memory because it is small."""
@@ -93,7 +96,7 @@ class DecodePool:
     """A few processes that decode, behind a bounded queue.
 
     Use it from one event loop. Cancelling a task that waits for its turn costs nothing; cancelling
-    one whose job runs ends the worker, which is replaced.
+    one whose job runs ends the worker. A worker that has ended is replaced when it is missed.
 
     Args:
         num_workers: Processes, each with one decoder thread.
@@ -120,9 +123,14 @@ class DecodePool:
         self._max_worker_bytes = max_worker_bytes
         # A job that waits here has not been given to a worker yet.
         self._gate = Gate("decode", capacity=num_workers, max_waiting=max_waiting)
-        self._is_closed = False
-        self._pool: Any = None
-        self._pool_lock = threading.Lock()
+        self._pool = WorkerPool(
+            partial(
+                Worker,
+                partial(_prepare_worker, max_worker_bytes),
+                read=read_message,
+                max_answer_bytes=MAX_MESSAGE_BYTES,
+            )
+        )
 
     @property
     def num_waiting(self) -> int:
@@ -135,29 +143,21 @@ class DecodePool:
         return self._gate.num_inside
 
     def start(self) -> None:
-        """Start the workers, wait until the first one answers, and log how far it is isolated.
+        """Start the workers, wait until one answers, and log how far it is isolated.
 
         Raises:
-            TimeoutError: If none does within half a minute.
+            TimeoutError: If it does not within half a minute.
         """
-        self._renew_pool()
-        isolation = self._pool.schedule(find_isolation).result(timeout=START_TIMEOUT_S)
+        start_server(PRELOADED_MODULES)
+        self._pool.start(self._num_workers)
+        isolation = asyncio.run(self._find_isolation())
         in_force = dataclasses.asdict(isolation)
         log = structlog.get_logger("driver_activity.decoding")
         (log.info if all(in_force.values()) else log.warning)("decoder_started", **in_force)
 
     def close(self, *, timeout_s: float) -> None:
         """Let the jobs that run finish, for so long at most, and end the workers."""
-        with self._pool_lock:
-            self._is_closed = True
-        if self._pool is None:
-            return
-        self._pool.close()
-        try:
-            self._pool.join(timeout=timeout_s)
-        except TimeoutError:
-            self._pool.stop()
-            self._pool.join()
+        self._pool.close(timeout_s=timeout_s)
 
     async def read_windows(
         self,
@@ -232,13 +232,16 @@ class DecodePool:
 
     async def _finish(self, job: Job) -> Decoded:
         try:
-            return await self._attempt(job)
-        except ProcessExpired as exc:
-            if exc.exitcode == -signal.SIGXCPU:
+            async with asyncio.timeout(self._timeout_s):
+                return await self._pool.call(_work_within, job)
+        except WorkerEndedError as exc:
+            if exc.exit_code == -signal.SIGXCPU:
                 raise DecodeTimeoutError(self._timeout_s) from exc
-            message = f"the decoder ended with exit code {exc.exitcode}"
+            message = f"the decoder ended with exit code {exc.exit_code}"
             raise DecodeWorkerDiedError(message) from exc
-        except BrokenProcessPool as exc:  # for the second time
+        except PoolClosedError as exc:
+            raise DecodeWorkerDiedError("the decoder has been shut down") from exc
+        except UnreadableAnswerError as exc:
             raise DecodeWorkerDiedError("the decoder did not answer as it should") from exc
         except MemoryError as exc:
             message = f"decoding needs more than {self._max_worker_bytes} bytes of memory"
@@ -246,43 +249,13 @@ class DecodePool:
         except TimeoutError as exc:
             raise DecodeTimeoutError(self._timeout_s) from exc
 
-    async def _attempt(self, job: Job) -> Decoded:
-        try:
-            return await asyncio.wrap_future(await self._submit(job))
-        except BrokenProcessPool:  # a worker died while it had no job, so none is at fault
-            return await asyncio.wrap_future(await self._submit(job))
-
-    async def _submit(self, job: Job) -> "ProcessFuture[Decoded]":
-        if self._is_closed or self._pool is None or not self._pool.active:
-            await asyncio.to_thread(self._renew_pool)
-        return self._pool.schedule(_work_within, args=job, timeout=self._timeout_s)
-
-    def _renew_pool(self) -> None:
-        """Make a new pool if there is none, or if it broke; pebble's breaks on an idle death."""
-        with self._pool_lock:
-            if self._is_closed:
-                raise DecodeWorkerDiedError("the decoder has been shut down")
-            if self._pool is not None:
-                if self._pool.active:
-                    return
-                self._pool.stop()
-                self._pool.join()
-            context = CheckingContext()
-            context.set_forkserver_preload(PRELOADED_MODULES)
-            with without_secrets():  # workers have the environment that their server starts with
-                forkserver.ensure_running()
-            self._pool = ProcessPool(
-                max_workers=self._num_workers,
-                initializer=_prepare_worker,
-                initargs=(self._max_worker_bytes,),
-                context=context,
-            )
+    async def _find_isolation(self) -> Isolation:
+        async with asyncio.timeout(START_TIMEOUT_S):
+            return await self._pool.call(find_isolation, ())
 
 
 def _prepare_worker(max_bytes: int) -> None:
     """Limit a new worker and load what it needs, before its first job."""
-    # pebble installs a handler, which would not run while FFmpeg hangs in C.
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     import models.video.decode
     import models.video.frames  # noqa: F401
 

@@ -9,8 +9,9 @@ request was meant to be sent: a server that stalls is charged for all who wait m
 """
 
 import asyncio
+import os
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -111,9 +112,15 @@ class Clients:
 
 
 @contextmanager
-def clients() -> Iterator[Clients]:
-    """Start the clients' process; it ends with the block."""
+def clients(cores: Collection[int] | None = None) -> Iterator[Clients]:
+    """Start the clients' process; it ends with the block.
+
+    Args:
+        cores: Those that it may use; None for all.
+    """
     with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as executor:
+        if cores is not None:
+            executor.submit(os.sched_setaffinity, 0, cores).result()
         yield Clients(executor)
 
 

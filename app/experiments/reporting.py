@@ -4,19 +4,18 @@ The libraries for both take 100 MB and half a second to load: the service itself
 """
 
 import asyncio
-import multiprocessing
 import os
+import pickle
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
-
-from pebble import ProcessPool
+from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
 from app.experiments.definition import ArmName, Experiment
 from app.experiments.store.database import Database
 from app.experiments.store.experiments import read_experiment
 from app.experiments.store.queries import read_cells, read_evidence
 from app.gates import Gate
+from app.workers import Worker
 from models.card import read_card
 from models.errors import ModelError
 from models.reference import DriftReference
@@ -29,6 +28,7 @@ Form = Literal["json", "html", "text"]
 TIMEOUT_S = 60.0
 MAX_WAITING = 4
 NICENESS = 10
+MAX_REPORT_BYTES = 64 * 2**20
 
 
 class Reporter:
@@ -61,15 +61,15 @@ class Reporter:
 
     async def _run(self, function: Callable[..., T], *arguments: object) -> T:
         async with self._gate.enter():
-            context = multiprocessing.get_context("forkserver")
-            pool = ProcessPool(max_workers=1, initializer=_yield_to_others, context=context)
+            worker = await asyncio.to_thread(_start_worker)
             try:
-                future = pool.schedule(function, args=(self._url, *arguments), timeout=TIMEOUT_S)
-                result: T = await asyncio.wrap_future(future)
-                return result
+                async with asyncio.timeout(TIMEOUT_S):
+                    result, error = await worker.run(function, (self._url, *arguments))
             finally:
-                pool.stop()
-                await asyncio.to_thread(pool.join)
+                worker.discard()
+        if error is not None:
+            raise error
+        return cast(T, result)
 
 
 def write_report(url: str, name: str, form: Form, model_dir: Path) -> str:
@@ -108,6 +108,10 @@ def _read_reference(model_dir: Path, model: str) -> DriftReference | None:
         return read_card(model_dir / name / version).drift_reference
     except ModelError:  # it may have been removed since
         return None
+
+
+def _start_worker() -> Worker:
+    return Worker(_yield_to_others, read=pickle.loads, max_answer_bytes=MAX_REPORT_BYTES)
 
 
 def _yield_to_others() -> None:

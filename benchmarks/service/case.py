@@ -69,14 +69,13 @@ def measure_with(
     # What takes least comes first, so that a fault shows early.
     alone = measure_alone(service.command, payloads.clips, scale=scale, folder=folder)
     overhead = measure_overhead(payloads, classifier, num_rounds=scale.num_rounds, folder=folder)
+    scaling = measure_scaling(
+        service.make_post("mp4", payloads),
+        num_rounds=scale.num_rounds,
+        spell_s=scale.spell_s,
+        folder=folder,
+    )
     with clients() as load:
-        scaling = measure_scaling(
-            service.make_post("mp4", payloads),
-            load,
-            num_rounds=scale.num_rounds,
-            spell_s=scale.spell_s,
-            folder=folder,
-        )
         samples, differences = measure_rounds(
             [service, ours_fast(classifier.card.labels), *peers],
             payloads,

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from benchmarks.intervals import summarize_rounds
-from benchmarks.load import Clients, Post
+from benchmarks.load import Clients, Post, clients
 from benchmarks.payloads import Payloads
 from benchmarks.servers import RunningServer, ServerCommand, running, service_command
 from models.classifier import ActivityClassifier
@@ -46,14 +46,11 @@ def measure_overhead(
     return {name: _compare(rounds[1:]) for name, rounds in seconds.items()}
 
 
-def measure_scaling(
-    post: Post, load: Clients, *, num_rounds: int, spell_s: float, folder: Path
-) -> dict[str, Any]:
-    """Return requests per second on one core and on two, and their ratio.
+def measure_scaling(post: Post, *, num_rounds: int, spell_s: float, folder: Path) -> dict[str, Any]:
+    """Return requests per second on one core and on two, which clients share, and their ratio.
 
     Args:
         post: What is asked.
-        load: The clients; they run on the same cores.
         num_rounds: Rounds, in each of which both numbers of cores take their turn.
         spell_s: Length of a closed loop.
         folder: Takes what the service prints.
@@ -61,7 +58,10 @@ def measure_scaling(
     rates_hz: dict[int, list[float]] = {num: [] for num in NUM_CORES}
     for _ in range(num_rounds):
         for num, rates in rates_hz.items():
-            with running(_on_cores(num), log=folder / "scaling.log") as server:
+            with (
+                clients(cores=range(num)) as load,
+                running(_on_cores(num), log=folder / "scaling.log") as server,
+            ):
                 rates.append(_closed_loop_hz(load, server, post, num_cores=num, spell_s=spell_s))
     one, two = rates_hz.values()
     return {

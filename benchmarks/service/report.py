@@ -207,7 +207,10 @@ def _overhead(overhead: Mapping[str, Any]) -> str:
 def _scaling(scaling: Mapping[str, Any]) -> str:
     one, two = (_cell(rate, 1, 1) for rate in scaling["requests_per_s"].values())
     ratio = _cell(scaling["ratio"], 1, 2)
-    return f"Videos a second on one core {one}, on two {two}: {ratio} times as many."
+    return (
+        f"Videos a second on one core, which the clients share, {one}; on two {two}: {ratio} times "
+        "as many."
+    )
 
 
 def _by_contender(

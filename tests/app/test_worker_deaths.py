@@ -40,8 +40,8 @@ def test_worker_killed_at_work_costs_its_request(
     assert read(pool, video_path).info.num_frames == 45
 
 
-def test_worker_killed_before_its_job_costs_nothing(make_pool: MakePool, video_path: Path) -> None:
-    pool = make_pool()
+def test_workers_killed_before_a_job_cost_nothing(make_pool: MakePool, video_path: Path) -> None:
+    pool = make_pool(num_workers=3)
     kill_workers(pool)
 
     assert read(pool, video_path).info.num_frames == 45

@@ -1,5 +1,6 @@
 """Spells against a server of the standard library that answers as its path says."""
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -51,6 +52,13 @@ def load() -> Iterator[Clients]:
 
 def post_to(path: str) -> Post:
     return Post(path=path, body=b"clip", content_type="video/mp4")
+
+
+def test_clients_keep_to_the_cores_they_are_given() -> None:
+    last = max(os.sched_getaffinity(0))
+
+    with clients(cores=[last]) as load:
+        assert load._executor.submit(os.sched_getaffinity, 0).result() == {last}
 
 
 def test_closed_loop_asks_again_as_soon_as_it_is_answered(load: Clients, url: str) -> None:
