@@ -89,20 +89,13 @@ class SampleGrid:
         """Say whether some window samples a frame that is shown in this half-open range."""
         if shown_until_s - shown_from_s > self.window_s + self.stride_s:
             return True  # a whole window lies in it; and however long it is, it costs nothing
-        first = max(0, math.floor((shown_from_s - self.window_s) / self.stride_s))
-        stop = math.ceil(shown_until_s / self.stride_s) + 1
-        return any(
-            self._has_instant(index * self.stride_s, shown_from_s, shown_until_s)
-            for index in range(first, stop)
-        )
-
-    def _has_instant(self, window_start_s: float, from_s: float, until_s: float) -> bool:
-        """Say whether an instant of one window lies in a half-open range."""
-        near = bisect_left(self.late_offsets_s, from_s - window_start_s)
-        for offset_s in self.late_offsets_s[max(0, near - 1) :]:  # one early, against rounding
-            instant_s = window_start_s + offset_s
-            if instant_s >= from_s:
-                return instant_s < until_s
+        index = max(0, math.floor((shown_from_s - self.window_s) / self.stride_s))
+        while (start_s := index * self.stride_s) < shown_until_s:
+            near = bisect_left(self.late_offsets_s, shown_from_s - start_s)
+            for offset_s in self.late_offsets_s[max(0, near - 1) : near + 1]:  # against rounding
+                if shown_from_s <= start_s + offset_s < shown_until_s:
+                    return True
+            index += 1
         return False
 
     def plan(self, times_s: Sequence[float], *, duration_s: float) -> WindowPlan:
