@@ -287,12 +287,12 @@ def serve(channel: socket.socket, prepare: Callable[[], object]) -> None:
             (num_bytes,) = HEADER.unpack(header)
             function, args = pickle.loads(jobs.read(num_bytes))
             channel.sendall(BEGUN)
-            message = pickle.dumps(_call(function, args))
+            message = pickle.dumps(_do(function, args))
             channel.sendall(HEADER.pack(len(message)))
             channel.sendall(message)
 
 
-def _call(function: Callable[..., object], args: Sequence[object]) -> Answer:
+def _do(function: Callable[..., object], args: Sequence[object]) -> Answer:
     try:
         return function(*args), None
     except Exception as exc:

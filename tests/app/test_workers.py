@@ -43,7 +43,7 @@ def test_error_of_a_job_says_where_it_was_raised(pool: WorkerPool) -> None:
     with pytest.raises(ZeroDivisionError) as caught:
         asyncio.run(pool.call(divmod, (1, 0)))
 
-    assert "in _call" in caught.value.__notes__[0]
+    assert "in _do" in caught.value.__notes__[0]
 
 
 def test_workers_are_as_many_as_calls_at_a_time_and_are_used_again(pool: WorkerPool) -> None:
