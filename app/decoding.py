@@ -12,6 +12,7 @@ import dataclasses
 import math
 import mmap
 import signal
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,19 +24,13 @@ from typing import Any, BinaryIO
 import numpy as np
 import structlog
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from app.gates import Gate
 from app.isolation.limits import JobBudget
-from app.isolation.messages import MAX_MESSAGE_BYTES, read_message
+from app.isolation.messages import read_answer, write_failure, write_result
 from app.isolation.worker import Isolation, find_isolation, isolate_process
-from app.workers import (
-    PoolClosedError,
-    UnreadableAnswerError,
-    Worker,
-    WorkerEndedError,
-    WorkerPool,
-    start_server,
-)
+from app.workers import PoolClosedError, UnreadableAnswerError, WorkerEndedError, WorkerPool
 from models.errors import DriverActivityError
 from models.spec import ClipSpec
 from models.video.arrays import array_to_windows, has_model_size, parse_npy
@@ -44,7 +39,9 @@ from models.video.limits import DecodeLimits
 from models.video.windows import DecodeMode, VideoInfo, VideoWindows, WindowSpan
 
 START_TIMEOUT_S = 30.0
-PRELOADED_MODULES = ("app.decoding", "models.video.decode", "models.video.frames")
+BYTES_PER_WINDOW = 256
+"""An answer takes some 70 bytes a window."""
+OTHER_BYTES = 2**16
 
 Blob = Path | bytes
 """A received file: on disk, or in memory because it is small."""
@@ -53,6 +50,8 @@ Decoded = tuple[tuple[WindowSpan, ...], VideoInfo]
 Read = Callable[[BinaryIO], Decoded]
 """Writes the bytes of windows_NTHWC to a file, in a worker."""
 
+DECODED: TypeAdapter[Decoded] = TypeAdapter(Decoded)
+ISOLATION = TypeAdapter(Isolation)
 Job = tuple[JobBudget, Path, Read]
 Options = dict[str, Any]
 
@@ -123,14 +122,7 @@ class DecodePool:
         self._max_worker_bytes = max_worker_bytes
         # A job that waits here has not been given to a worker yet.
         self._gate = Gate("decode", capacity=num_workers, max_waiting=max_waiting)
-        self._pool = WorkerPool(
-            partial(
-                Worker,
-                partial(_prepare_worker, max_worker_bytes),
-                read=read_message,
-                max_answer_bytes=MAX_MESSAGE_BYTES,
-            )
-        )
+        self._pool = WorkerPool(partial(_prepare_worker, max_worker_bytes), max_idle=num_workers)
 
     @property
     def num_waiting(self) -> int:
@@ -148,8 +140,7 @@ class DecodePool:
         Raises:
             TimeoutError: If it does not within half a minute.
         """
-        start_server(PRELOADED_MODULES)
-        self._pool.start(self._num_workers)
+        self._pool.start()
         isolation = asyncio.run(self._find_isolation())
         in_force = dataclasses.asdict(isolation)
         log = structlog.get_logger("driver_activity.decoding")
@@ -225,15 +216,21 @@ class DecodePool:
         )
         async with self._gate.enter():
             with NamedTemporaryFile(prefix="driver-activity-", dir=self._spool_dir) as file:
-                spans, info = await self._finish((budget, Path(file.name), read))
+                job = budget, Path(file.name), read
+                spans, info = await self._finish(job, max_windows=limits.max_windows)
                 memory = mmap.mmap(file.fileno(), 0)
         windows_NTHWC = np.frombuffer(memory, np.uint8).reshape(-1, *spec.clip_shape)
         return MappedWindows(windows_NTHWC=windows_NTHWC, spans=spans, info=info, memory=memory)
 
-    async def _finish(self, job: Job) -> Decoded:
+    async def _finish(self, job: Job, *, max_windows: int) -> Decoded:
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await self._pool.call(_work_within, job)
+                return await self._pool.call(
+                    _work_within,
+                    job,
+                    read=partial(read_answer, kind=DECODED),
+                    max_answer_bytes=OTHER_BYTES + BYTES_PER_WINDOW * max_windows,
+                )
         except WorkerEndedError as exc:
             if exc.exit_code == -signal.SIGXCPU:
                 raise DecodeTimeoutError(self._timeout_s) from exc
@@ -251,7 +248,12 @@ class DecodePool:
 
     async def _find_isolation(self) -> Isolation:
         async with asyncio.timeout(START_TIMEOUT_S):
-            return await self._pool.call(find_isolation, ())
+            return await self._pool.call(
+                _tell_isolation,
+                (),
+                read=partial(read_answer, kind=ISOLATION),
+                max_answer_bytes=OTHER_BYTES,
+            )
 
 
 def _prepare_worker(max_bytes: int) -> None:
@@ -262,17 +264,24 @@ def _prepare_worker(max_bytes: int) -> None:
     isolate_process(max_bytes=max_bytes)
 
 
-def _work_within(budget: JobBudget, result: Path, read: Read) -> Decoded:
-    """Work, and let out only errors that the service reads; see `app.isolation.messages`."""
+def _tell_isolation() -> bytes:
+    return write_result(find_isolation(), ISOLATION)
+
+
+def _work_within(budget: JobBudget, result: Path, read: Read) -> bytes:
+    """Work, and word what came out or what went wrong."""
     try:
         with budget.spend():
-            return _work(result, read)
-    except (DriverActivityError, OSError):
-        raise
+            decoded = _work(result, read)
+        return write_result(decoded, DECODED)
+    except OSError as exc:
+        return write_failure(OSError(*exc.args[:2]))  # without the name of a file
+    except DriverActivityError as exc:
+        return write_failure(exc)
     except MemoryError as exc:  # NumPy has its own
-        raise MemoryError(str(exc)) from exc
+        return write_failure(MemoryError(str(exc)))
     except Exception as exc:
-        raise RuntimeError(f"decoding failed: {exc!r}") from exc
+        return write_failure(RuntimeError(f"decoding failed: {exc!r}"), traceback.format_exc())
 
 
 def _work(result: Path, read: Read) -> Decoded:

@@ -4,43 +4,52 @@ A worker costs no thread in this process, and harms no job but its own: it share
 workers. No library: pebble's pools, which were used before, pass each job through three threads,
 which have to wait while all cores are busy (1.4 ms of 30 that a small video takes), look for
 timeouts and for dead workers every 100 ms, and have all workers share one pipe.
+
+Jobs are pickles, which workers trust. What comes back is bytes, and nothing is made of them here.
 """
 
 import asyncio
+import os
 import pickle
 import signal
 import socket
 import threading
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing import forkserver, get_context
 from multiprocessing.process import BaseProcess
 from struct import Struct
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
+from weakref import WeakSet
 
 from app.isolation.environment import without_secrets
+from models.errors import DriverActivityError
 
-HEADER = Struct("!I")
+PRELOADED_MODULES = ("app.decoding", "models.video.decode", "models.video.frames")
+"""What the server has loaded that forks the workers, so that they need not."""
+HEADER = Struct("!Q")
 """Goes before every message: how many bytes it has."""
 BEGUN = b"\x01"
 """What a worker sends when it has received a job."""
 CHUNK_BYTES = 2**18
-POLL_S = 0.02
+POLL_S = 0.005
 EXIT_S = 1.0
 """How long a process may take to end, once its socket has been closed."""
+LOST = 255
+"""Exit code of a process of which nothing is known, because its server has ended."""
 
 T = TypeVar("T")
-Answer = tuple[Any, Exception | None]
-"""What a job returned, or what it raised."""
-ReadAnswer = Callable[[bytes], Any]
+Job = Callable[..., bytes]
+Answer = tuple[T | None, Exception | None]
+"""What a job gave, or what it raised."""
 
 # multiprocessing keeps its records of processes for one thread at a time.
 _processes = threading.Lock()
+_known: "WeakSet[Worker]" = WeakSet()
 
 
-class WorkerEndedError(Exception):
+class WorkerEndedError(DriverActivityError):
     """A worker ended before it answered.
 
     Attributes:
@@ -48,32 +57,21 @@ class WorkerEndedError(Exception):
         has_begun: Whether it had received its job.
     """
 
-    def __init__(self, exit_code: int | None, *, has_begun: bool) -> None:
+    def __init__(self, exit_code: int | None, has_begun: bool) -> None:
         super().__init__(exit_code, has_begun)
         self.exit_code = exit_code
         self.has_begun = has_begun
 
+    def __str__(self) -> str:
+        return f"a worker ended with exit code {self.exit_code}"
 
-class UnreadableAnswerError(Exception):
+
+class UnreadableAnswerError(DriverActivityError):
     """A worker sent what is no answer."""
 
 
-class PoolClosedError(Exception):
+class PoolClosedError(DriverActivityError):
     """A pool that was closed takes no job."""
-
-
-def start_server(preload: Sequence[str]) -> None:
-    """Start the process that workers are forked from, unless it runs.
-
-    They have the environment that it starts with, which has no secrets; to hide these is safe only
-    while no other thread looks at the environment.
-
-    Args:
-        preload: Modules that it loads, so that workers need not.
-    """
-    with _processes, without_secrets():
-        get_context("forkserver").set_forkserver_preload(list(preload))
-        forkserver.ensure_running()
 
 
 class Worker:
@@ -81,54 +79,49 @@ class Worker:
 
     Args:
         prepare: Called in the process before its first job; it can be pickled.
-        read: Makes an answer of what the process sends.
-        max_answer_bytes: Longest that it may send.
     """
 
-    def __init__(
-        self,
-        prepare: Callable[[], object],
-        *,
-        read: ReadAnswer,
-        max_answer_bytes: int,
-    ) -> None:
-        self._read = read
-        self._max_answer_bytes = max_answer_bytes
-        self._socket, theirs = socket.socketpair()
-        self._socket.setblocking(False)
+    def __init__(self, prepare: Callable[[], object]) -> None:
+        ours, theirs = socket.socketpair()
         with theirs, _processes:
-            self._process: BaseProcess = get_context("forkserver").Process(
-                target=serve, args=(theirs, prepare), daemon=True
-            )
-            self._process.start()
+            try:
+                _ensure_server()
+                self._process: BaseProcess = get_context("forkserver").Process(
+                    target=serve, args=(theirs, prepare), daemon=True
+                )
+                self._process.start()
+            except BaseException:
+                ours.close()
+                raise
+            _known.add(self)
+        ours.setblocking(False)
+        self._socket = ours
 
-    async def run(self, function: Callable[..., object], args: Sequence[object]) -> Answer:
-        """Have the process call a function, and return what becomes of it.
+    async def run(self, job: bytes, *, max_answer_bytes: int) -> bytes:
+        """Have the process call a function, and return what that returns.
 
         Who stops waiting, or gets an error, must `discard` the worker; it takes no other job.
 
         Args:
-            function: It and its arguments can be pickled.
-            args: Its arguments.
+            job: The function and its arguments, by `pack_job`.
+            max_answer_bytes: Longest answer.
 
         Raises:
             WorkerEndedError: If the process ended.
-            UnreadableAnswerError: If it sent what is no answer, or too much.
+            UnreadableAnswerError: If the answer is longer.
         """
-        job = pickle.dumps((function, args))
         has_begun = False
         try:
             await self._send(HEADER.pack(len(job)))
             await self._send(job)
             has_begun = await self._receive(len(BEGUN)) == BEGUN
             (num_bytes,) = HEADER.unpack(await self._receive(HEADER.size))
-            if num_bytes > self._max_answer_bytes:
-                raise UnreadableAnswerError(f"{num_bytes} bytes of {self._max_answer_bytes}")
-            message = await self._receive(num_bytes)
+            if num_bytes > max_answer_bytes:
+                raise UnreadableAnswerError(f"{num_bytes} bytes, at most {max_answer_bytes}")
+            return await self._receive(num_bytes)
         except (EOFError, ConnectionError) as exc:
             exit_code = await asyncio.to_thread(self.join, EXIT_S)
-            raise WorkerEndedError(exit_code, has_begun=has_begun) from exc
-        return self._check(message)
+            raise WorkerEndedError(exit_code, has_begun) from exc
 
     def dismiss(self) -> None:
         """Let the process end, as it does when nobody can send it a job."""
@@ -141,22 +134,22 @@ class Worker:
 
     def kill(self) -> None:
         """End the process at once; from any thread."""
-        self._process.kill()
+        if self.exit_code in (None, LOST) and self._process.pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGKILL)
+
+    @property
+    def exit_code(self) -> int | None:
+        """What the process ended with; None while it runs."""
+        with _processes:
+            return self._process.exitcode
 
     def join(self, timeout_s: float) -> int | None:
         """Wait for the end of the process and return its exit code, None if it does not end."""
-        with _processes:
-            self._process.join(timeout_s)
-            return self._process.exitcode
-
-    def _check(self, message: bytes) -> Answer:
-        try:
-            result, error = self._read(message)
-        except Exception as exc:
-            raise UnreadableAnswerError(str(exc)) from exc
-        if not (error is None or isinstance(error, Exception)):
-            raise UnreadableAnswerError(f"raised {error!r}")
-        return result, error
+        deadline_s = time.monotonic() + timeout_s
+        while (exit_code := self.exit_code) is None and time.monotonic() < deadline_s:
+            time.sleep(POLL_S)
+        return exit_code
 
     async def _send(self, message: bytes) -> None:
         await asyncio.get_running_loop().sock_sendall(self._socket, message)
@@ -173,37 +166,80 @@ class Worker:
         return bytes(message)
 
 
+def _ensure_server() -> None:
+    """Start the process that forks workers, without secrets, unless a worker shows that it runs.
+
+    To hide secrets is not safe while other threads look into the environment, so it is not done
+    each time; who holds the lock calls this.
+    """
+    if any(worker._process.exitcode is None for worker in _known):
+        return
+    with without_secrets():
+        get_context("forkserver").set_forkserver_preload(list(PRELOADED_MODULES))
+        forkserver.ensure_running()
+
+
 class WorkerPool:
     """Workers that are used again; one that has ended is replaced when it is missed.
 
-    There are as many as there were calls at the same time.
-
     Args:
-        make_worker: Starts one.
+        prepare: Called in each before its first job; it can be pickled.
+        max_idle: How many are kept while they have no job.
     """
 
-    def __init__(self, make_worker: Callable[[], Worker]) -> None:
-        self._make_worker = make_worker
+    def __init__(self, prepare: Callable[[], object], *, max_idle: int) -> None:
+        self._prepare = prepare
+        self._max_idle = max_idle
         self._lock = threading.Lock()
         self._is_closed = False
+        self._num_starting = 0
         self._workers: list[Worker] = []
         self._idle: list[Worker] = []
 
-    def start(self, num_workers: int) -> None:
-        """Start workers before they are needed."""
-        for _ in range(num_workers):
+    def start(self) -> None:
+        """Start as many workers as are kept, before they are needed."""
+        for _ in range(self._max_idle):
             self._add_worker()
 
-    async def call(self, function: Callable[..., T], args: Sequence[object]) -> T:
-        """Return what a function returns in a worker; who stops waiting ends the worker.
+    async def call(
+        self,
+        function: Job,
+        args: Sequence[object],
+        *,
+        read: Callable[[bytes], Answer[T]],
+        max_answer_bytes: int,
+    ) -> T:
+        """Return what a function gives in a worker; who stops waiting ends the worker.
+
+        Args:
+            function: It and its arguments can be pickled.
+            args: Its arguments.
+            read: Makes an answer of what it returns.
+            max_answer_bytes: Longest that it may return.
 
         Raises:
             PoolClosedError: If the pool was closed.
-            WorkerEndedError: As `Worker.run`.
-            UnreadableAnswerError: As `Worker.run`.
-            Exception: What the function raises, its traceback in the worker as a note.
+            WorkerEndedError: If the worker ended, as it does when the function raises.
+            UnreadableAnswerError: If that cannot be read, or is longer; the worker is ended.
+            Exception: What is read as an error.
         """
-        result, error = await self._call(function, args)
+        job = pickle.dumps((function, args))
+        num_left = len(self._workers)  # all of them may have ended while they had no job
+        while True:
+            worker = await self._take_worker()
+            try:
+                result, error = read(await worker.run(job, max_answer_bytes=max_answer_bytes))
+            except WorkerEndedError as exc:
+                worker.discard()
+                if exc.has_begun or not num_left:
+                    raise
+                num_left -= 1
+            except BaseException:
+                worker.discard()
+                raise
+            else:
+                break
+        self._give_back(worker)
         if error is not None:
             raise error
         return cast(T, result)
@@ -218,28 +254,12 @@ class WorkerPool:
             worker.dismiss()
         while self._bury() and time.monotonic() < deadline_s:
             time.sleep(POLL_S)
-        for worker in self._workers:
+        with self._lock:
+            workers = list(self._workers)
+        for worker in workers:
             worker.kill()
         while self._bury():
             time.sleep(POLL_S)
-
-    async def _call(self, function: Callable[..., object], args: Sequence[object]) -> Answer:
-        num_left = len(self._workers)  # all of them may have ended while they had no job
-        while True:
-            worker = await self._take_worker()
-            try:
-                answer = await worker.run(function, args)
-            except WorkerEndedError as exc:
-                worker.discard()
-                if exc.has_begun or not num_left:
-                    raise
-                num_left -= 1
-            except BaseException:
-                worker.discard()
-                raise
-            else:
-                self._give_back(worker)
-                return answer
 
     async def _take_worker(self) -> Worker:
         while True:
@@ -253,29 +273,35 @@ class WorkerPool:
 
     def _give_back(self, worker: Worker) -> None:
         with self._lock:
-            if not self._is_closed:
+            if not self._is_closed and len(self._idle) < self._max_idle:
                 self._idle.append(worker)
                 return
         worker.dismiss()
 
     def _add_worker(self) -> None:
-        self._bury()
-        worker = self._make_worker()
         with self._lock:
-            self._workers.append(worker)
-        self._give_back(worker)
+            self._num_starting += 1
+        try:
+            self._bury()
+            worker = Worker(self._prepare)
+            with self._lock:
+                self._workers.append(worker)
+            self._give_back(worker)
+        finally:
+            with self._lock:
+                self._num_starting -= 1
 
     def _bury(self) -> bool:
-        """Forget the workers that have ended, and say whether there are others."""
+        """Forget the workers that have ended, and say whether there are others, or will be."""
         with self._lock:
             workers = list(self._workers)
-        ended = [worker for worker in workers if worker.join(0) is not None]
+        ended = [worker for worker in workers if worker.exit_code is not None]
         with self._lock:
             for worker in set(ended) & set(self._idle):
                 self._idle.remove(worker)
                 worker.dismiss()
             self._workers = [worker for worker in self._workers if worker not in ended]
-            return bool(self._workers)
+            return bool(self._workers or self._num_starting)
 
 
 def serve(channel: socket.socket, prepare: Callable[[], object]) -> None:
@@ -284,17 +310,8 @@ def serve(channel: socket.socket, prepare: Callable[[], object]) -> None:
     prepare()
     with suppress(ConnectionError), channel, channel.makefile("rb") as jobs:
         while header := jobs.read(HEADER.size):
-            (num_bytes,) = HEADER.unpack(header)
-            function, args = pickle.loads(jobs.read(num_bytes))
+            function, args = pickle.loads(jobs.read(*HEADER.unpack(header)))
             channel.sendall(BEGUN)
-            message = pickle.dumps(_do(function, args))
-            channel.sendall(HEADER.pack(len(message)))
-            channel.sendall(message)
-
-
-def _do(function: Callable[..., object], args: Sequence[object]) -> Answer:
-    try:
-        return function(*args), None
-    except Exception as exc:
-        exc.add_note(traceback.format_exc())
-        return None, exc
+            answer = function(*args)
+            channel.sendall(HEADER.pack(len(answer)))
+            channel.sendall(answer)

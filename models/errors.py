@@ -21,7 +21,7 @@
         `-- GoldenClipError         the network does not answer as its card says
 
 Errors carry facts as attributes and no HTTP status: mapping them is the service's business. They
-are built from positional facts, so that they survive pickling on the way out of a worker process.
+are built from positional facts, so that they can be made anew outside of a worker process.
 """
 
 

@@ -6,16 +6,17 @@ The libraries for both take 100 MB and half a second to load: the service itself
 import asyncio
 import os
 import pickle
+import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from app.experiments.definition import ArmName, Experiment
 from app.experiments.store.database import Database
 from app.experiments.store.experiments import read_experiment
 from app.experiments.store.queries import read_cells, read_evidence
 from app.gates import Gate
-from app.workers import Worker
+from app.workers import WorkerPool
 from models.card import read_card
 from models.errors import ModelError
 from models.reference import DriftReference
@@ -61,15 +62,26 @@ class Reporter:
 
     async def _run(self, function: Callable[..., T], *arguments: object) -> T:
         async with self._gate.enter():
-            worker = await asyncio.to_thread(_start_worker)
+            pool = WorkerPool(_yield_to_others, max_idle=1)
             try:
                 async with asyncio.timeout(TIMEOUT_S):
-                    result, error = await worker.run(function, (self._url, *arguments))
+                    return await pool.call(
+                        _report,
+                        (function, self._url, *arguments),
+                        read=pickle.loads,
+                        max_answer_bytes=MAX_REPORT_BYTES,
+                    )
             finally:
-                worker.discard()
-        if error is not None:
-            raise error
-        return cast(T, result)
+                await asyncio.to_thread(pool.close, timeout_s=0)
+
+
+def _report(function: Callable[..., object], *arguments: object) -> bytes:
+    """Return what a function returns, or raises, as a pickle: the process reads its own records."""
+    try:
+        return pickle.dumps((function(*arguments), None))
+    except Exception as exc:
+        exc.add_note(traceback.format_exc())
+        return pickle.dumps((None, exc))
 
 
 def write_report(url: str, name: str, form: Form, model_dir: Path) -> str:
@@ -108,10 +120,6 @@ def _read_reference(model_dir: Path, model: str) -> DriftReference | None:
         return read_card(model_dir / name / version).drift_reference
     except ModelError:  # it may have been removed since
         return None
-
-
-def _start_worker() -> Worker:
-    return Worker(_yield_to_others, read=pickle.loads, max_answer_bytes=MAX_REPORT_BYTES)
 
 
 def _yield_to_others() -> None:

@@ -1,6 +1,7 @@
 """What tests have a decode worker run; it is imported there."""
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -11,32 +12,69 @@ from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
+from app import decoding
+from app.decoding import Decoded
 from app.isolation.limits import JobBudget
 from models.video.decode import write_windows
 from models.video.job import DecodeJob
+from models.video.windows import VideoInfo, WindowSpan
 
 Stage = Literal["opening", "decoding"]
 
 
-def run_instead(function: Callable[..., object], args: tuple[Any, ...], target: BinaryIO) -> Any:
-    """Run something that no file can be made to do on purpose, and write nothing."""
-    return function(*args)
+NUM_BYTES = 4 * 64 * 64 * 3
+"""Of a window as `tests.app.pools.SPEC` has it: an empty file cannot be mapped."""
+NOTHING: Decoded = (
+    (WindowSpan(start_s=0.0, stop_s=1.0, num_padded_frames=4),),
+    VideoInfo(
+        container="none",
+        codec="none",
+        width_px=1,
+        height_px=1,
+        rotation_degrees=0,
+        frame_rate_hz=None,
+        duration_s=0.0,
+        num_frames=0,
+    ),
+)
+
+
+def run_instead(
+    function: Callable[..., object], args: tuple[Any, ...], target: BinaryIO
+) -> Decoded:
+    """Run something that no file can be made to do on purpose, and decode no window."""
+    function(*args)
+    target.write(bytes(NUM_BYTES))
+    return NOTHING
+
+
+def say_instead(message: bytes, target: BinaryIO) -> Decoded:
+    """Answer the service with these very bytes."""
+    vars(decoding)["write_result"] = lambda *_: message
+    return NOTHING
+
+
+def tell_pid() -> bytes:
+    """Return the worker's number."""
+    return str(os.getpid()).encode()
+
+
+def end_by(number: int) -> bytes:
+    """Send a signal to the worker itself."""
+    signal.raise_signal(number)
+    return b""
+
+
+def sleep(duration_s: float) -> bytes:
+    """Sleep, and return nothing."""
+    time.sleep(duration_s)
+    return b""
 
 
 def write_bytes(num_bytes: int, target: BinaryIO) -> Any:
     """Write so many bytes as the result."""
     target.write(bytes(num_bytes))
     target.flush()
-
-
-class Bomb:
-    """Has whoever unpickles it make a folder."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return os.mkdir, (str(self._path),)
 
 
 def allocate_array(num_bytes: int) -> None:
@@ -66,11 +104,11 @@ def open_files(num_files: int) -> None:
             stack.enter_context(Path(os.devnull).open("rb"))
 
 
-def run_thread() -> bool:
-    """Say whether a thread can run."""
+def run_thread() -> None:
+    """Run a thread."""
     has_run = threading.Event()
     threading.Thread(target=has_run.set).start()
-    return has_run.wait(10)
+    assert has_run.wait(10)
 
 
 class Waiting(BytesIO):

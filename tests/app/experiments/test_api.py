@@ -254,7 +254,7 @@ def test_report_of_an_unknown_experiment_starts_no_process(
     def fail(*_: object, **__: object) -> None:
         raise AssertionError("a process was started")
 
-    monkeypatch.setattr("app.experiments.reporting.Worker", fail)
+    monkeypatch.setattr("app.experiments.reporting.WorkerPool", fail)
 
     response = client.get("/v1/experiments/nothing/report")
 
