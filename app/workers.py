@@ -1,9 +1,8 @@
 """Processes that run one job at a time, each at the other end of a socket of its own.
 
-A worker costs no thread in this process, and harms no job but its own: it shares nothing with other
-workers. No library: pebble's pools, which were used before, pass each job through three threads,
-which have to wait while all cores are busy (1.4 ms of 30 that a small video takes), look for
-timeouts and for dead workers every 100 ms, and have all workers share one pipe.
+No library: pebble's pools, which were used before, have all workers share one pipe and speak in
+pickles, so that one that was taken over can answer for the others, or stall them. Here it reaches
+nothing but its own job, and no thread of this process has to pass jobs on.
 
 Jobs are pickles, which workers trust. What comes back is bytes, and nothing is made of them here.
 """
