@@ -69,7 +69,7 @@ vulnerabilities: $(AUDIT_VENV)/installed $(RUNTIME_VENV)/installed
 
 # The tools alone, without the project that names them in its extra.
 $(AUDIT_VENV)/installed: pyproject.toml constraints-audit.txt
-	$(PYTHON) -m venv $(AUDIT_VENV)
+	$(PYTHON) -m venv --clear $(AUDIT_VENV)
 	$(PYTHON) -c 'import tomllib; \
 	  print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["audit"], \
 	    sep="\n")' > $(AUDIT_VENV)/requirements.txt
@@ -77,9 +77,9 @@ $(AUDIT_VENV)/installed: pyproject.toml constraints-audit.txt
 	  --constraint constraints-audit.txt --requirement $(AUDIT_VENV)/requirements.txt
 	touch $@
 
-# What serves, and nothing else: the image's packages, and those of PostgreSQL.
+# What serves, and nothing else, nor what once did: the image's packages, and those of PostgreSQL.
 $(RUNTIME_VENV)/installed: pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(RUNTIME_VENV)
+	$(PYTHON) -m venv --clear $(RUNTIME_VENV)
 	$(RUNTIME_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
 	  --constraint constraints.txt '.[postgresql]'
 	touch $@

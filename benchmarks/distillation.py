@@ -9,12 +9,13 @@ from matplotlib.figure import Figure
 
 from training.config import Recipe, read_recipe
 from training.distill import build_student, soft_label_loss
+from training.memory import keep_freed_memory
 from training.teacher import build_teacher
 from training.timing import median_ratio, summarize, time_interleaved
 
 RECIPES = Path(__file__).resolve().parents[1] / "training" / "recipes"
 NUM_ROUNDS = 5
-BATCH_SIZE = 8
+BATCH_SIZE = 16
 # Recipes and widths of their teachers: ours, and the paper's with its teacher of full width.
 PAIRS = {"mobilenet3d-lite": 0.5, "paper": 1.0}
 
@@ -60,6 +61,7 @@ def plot_distillation(result: Mapping[str, Any], path: Path) -> None:
 def _measure(name: str, teacher_width: float) -> dict[str, Any]:
     recipe = read_recipe(RECIPES / f"{name}.toml")
     torch.set_num_threads(recipe.num_threads)
+    keep_freed_memory()
     wide = recipe.teacher.model_copy(update={"width": teacher_width})
     cached, live = _steps(recipe.model_copy(update={"teacher": wide}))
     calls = {"cached logits": cached, "teacher at every step": live}
