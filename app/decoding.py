@@ -116,7 +116,6 @@ class DecodePool:
         max_waiting: int = 32,
         max_worker_bytes: int = 2 * 2**30,
     ) -> None:
-        self._num_workers = num_workers
         self._timeout_s = timeout_s
         self._spool_dir = spool_dir
         self._max_worker_bytes = max_worker_bytes

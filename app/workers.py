@@ -102,7 +102,7 @@ class Worker:
         Who stops waiting, or gets an error, must `discard` the worker; it takes no other job.
 
         Args:
-            job: The function and its arguments, by `pack_job`.
+            job: A pickle of the function and its arguments.
             max_answer_bytes: Longest answer.
 
         Raises:
