@@ -5,10 +5,8 @@ Tensor legend: N clips, T frames, H W pixels, C channels.
 
 import hashlib
 import json
-import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +19,7 @@ from models.errors import MediaError, UndecodableMediaError
 from models.spec import ClipSpec
 from models.video.windows import DecodeMode
 from training.data.examples import Example
+from training.processes import worker_processes
 
 T = TypeVar("T")
 Progress = Callable[[int, int], None]
@@ -128,8 +127,7 @@ def in_processes(
     function: Callable[[Example], T], examples: Sequence[Example], *, num_workers: int
 ) -> Iterator[T]:
     """Yield what a function gives for every example, in their order, from worker processes."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(num_workers, mp_context=context) as pool:
+    with worker_processes(num_workers) as pool:
         yield from pool.map(function, examples, chunksize=8)
 
 

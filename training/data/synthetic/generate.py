@@ -1,9 +1,8 @@
 """Generate a synthetic data set: one video a person and camera, and the splits' CSVs."""
 
-import multiprocessing
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from training.data.synthetic.config import NUM_SPLITS, SyntheticConfig
 from training.data.synthetic.frequency import RELATIVE_FREQUENCY
 from training.data.synthetic.people import draw_person
 from training.data.synthetic.writer import PART, ChunkRow, write_rows, write_videos
+from training.processes import worker_processes
 
 _RECORD = "synthetic.json"
 
@@ -111,9 +111,7 @@ def _film_people(config: SyntheticConfig, root: Path, indices: list[int]) -> Ite
     if not indices:
         return
     bodies = make_bodies([draw_person(config.seed, index) for index in indices])
-    # Spawned, because torch and Warp hold threads that a forked process would lose.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(config.num_workers, len(indices)), mp_context=context) as pool:
+    with worker_processes(min(config.num_workers, len(indices))) as pool:
         tasks = [
             pool.submit(_film_person, config, index, body, root)
             for index, body in zip(indices, bodies, strict=True)
