@@ -69,6 +69,16 @@ def test_gradient_in_bfloat16_is_that_of_full_precision_but_for_rounding(num_fra
     assert (gradient(is_mixed=True) - expected).norm() < 0.1 * expected.norm()
 
 
+def test_layer_of_pictures_stays_in_full_precision() -> None:
+    unit = Unit3D(3, 8, (7, 7, 7), (2, 2, 2)).eval()
+    pictures = torch.rand(1, 3, 4, 16, 16)
+
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        mixed = unit(pictures)
+
+    assert torch.equal(mixed, unit(pictures))
+
+
 def test_pools_halve_the_size_rounding_up() -> None:
     pool = SamePool((3, 3, 3), (2, 2, 2))
 
