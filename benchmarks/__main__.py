@@ -15,6 +15,7 @@ from typing import Any
 from benchmarks.decoding import measure_decoding, plot_decoding, render_decoding
 from benchmarks.distillation import measure_distillation, plot_distillation, render_distillation
 from benchmarks.experiments import measure_experiments, plot_experiments, render_experiments
+from benchmarks.goals import render_goals
 from benchmarks.growth import measure_growth, plot_growth, render_growth
 from benchmarks.media import write_clips
 from benchmarks.network import measure_networks, plot_networks, render_networks
@@ -114,11 +115,13 @@ def run_case(name: str) -> None:
 
 def write_overview() -> None:
     """Word the newest figures of every case, with their plots and the machine that gave them."""
-    parts = ["# What was measured\n\n`make bench` writes this page."]
-    for name, case in CASES.items():
-        if (RESULTS / f"{name}.json").exists():
-            machine = ", ".join(f"{key} {value}" for key, value in read_machine(name).items())
-            parts += [case.render(read_figures(name)), f"![{name}]({name}.png)", f"On {machine}."]
+    measured = [name for name in CASES if (RESULTS / f"{name}.json").exists()]
+    goals = render_goals({name: read_figures(name) for name in measured})
+    parts = ["# What was measured", "`make bench` writes this page.", goals]
+    for name in measured:
+        machine = ", ".join(f"{key} {value}" for key, value in read_machine(name).items())
+        picture = f"![{name}]({name}.png)"
+        parts += [CASES[name].render(read_figures(name)), picture, f"On {machine}."]
     (RESULTS / "README.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 

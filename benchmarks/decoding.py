@@ -33,10 +33,10 @@ MAX_MEAN_DIFFERENCE_LEVELS = 5.0
 # Above this share of processor time, a library runs threads although it was told one.
 MAX_BUSY_CORES = 1.2
 
-EXACT = "ours, exact"
+EXACT, FAST = OURS
 # Fast decoding shows a frame that no other depends on as the one before, at most half a sampling
 # step earlier: 94 ms.
-MAX_FRAMES_EARLY = {"ours, fast": 2}
+MAX_FRAMES_EARLY = {FAST: 2}
 (THE_FLOOR,) = FLOOR
 GOALS = ("over_floor", "faster_than_fastest_peer_by")
 CONTESTANTS: Mapping[str, Build] = {**OURS, **PEERS, **FLOOR}

@@ -1,21 +1,25 @@
 """What the service adds to the work itself, and what a second core gives it."""
 
+import asyncio
 import http.client
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from app.decoding import DecodePool
 from benchmarks.intervals import summarize_rounds
 from benchmarks.load import Clients, Post, clients
-from benchmarks.payloads import Payloads
+from benchmarks.payloads import MAIN_CLIP, Payloads
 from benchmarks.servers import RunningServer, ServerCommand, running, service_command
 from models.classifier import ActivityClassifier
 from models.spec import ClipSpec
 from models.video.arrays import array_to_windows, parse_npy
 from models.video.decode import read_windows
+from models.video.limits import DecodeLimits
 from training.timing import time_call
 
 VIDEO, FRAMES = "/v1/predictions", "/v1/predictions/frames"
@@ -23,12 +27,19 @@ REQUESTS_PER_ROUND = 10
 DEADLINE_S = 60.0
 CLIENTS_PER_CORE = 3
 NUM_CORES = (1, 2)
+NPY = "npy"
+IN_WORKER = f"{MAIN_CLIP}, decoded in a worker"
+
+Contest = tuple[Callable[[], object], Callable[[], object]]
+"""An answer, and the work that it takes."""
 
 
 def measure_overhead(
     payloads: Payloads, classifier: ActivityClassifier, *, num_rounds: int, folder: Path
 ) -> dict[str, Any]:
     """Return times of answers and of the same work in this process, by payload; they take turns.
+
+    One answer more is that of the service's decoder to its own process.
 
     Args:
         payloads: What is posted.
@@ -38,11 +49,16 @@ def measure_overhead(
     """
     spec = classifier.card.spec
     seconds: dict[str, list[tuple[float, float]]] = {}
-    with running(service_command(), log=folder / "overhead.log") as server:
-        contests = _contests(payloads, classifier, spec=spec)
+    with (
+        running(service_command(), log=folder / "overhead.log") as server,
+        _decoding_in_worker(payloads.clips[MAIN_CLIP], spec, folder=folder) as in_worker,
+    ):
+        address = urlsplit(server.url).netloc
         for _ in range(num_rounds + 1):
-            for name, (post, work) in contests.items():
-                seconds.setdefault(name, []).append(_take_turns(server, post, work))
+            with closing(http.client.HTTPConnection(address, timeout=DEADLINE_S)) as connection:
+                contests = _contests(payloads, classifier, connection) | {IN_WORKER: in_worker}
+                for name, contest in contests.items():
+                    seconds.setdefault(name, []).append(_take_turns(*contest))
     return {name: _compare(rounds[1:]) for name, rounds in seconds.items()}
 
 
@@ -71,9 +87,14 @@ def measure_scaling(post: Post, *, num_rounds: int, spell_s: float, folder: Path
 
 
 def _contests(
-    payloads: Payloads, classifier: ActivityClassifier, *, spec: ClipSpec
-) -> dict[str, tuple[Post, Callable[[], object]]]:
-    """Return by payload the request, and what it takes without a service."""
+    payloads: Payloads, classifier: ActivityClassifier, connection: http.client.HTTPConnection
+) -> dict[str, Contest]:
+    """Return by payload a request, and what it takes without a service."""
+    spec = classifier.card.spec
+
+    def ask(path: str, body: bytes, content_type: str) -> Callable[[], None]:
+        post = Post(path=path, body=body, content_type=content_type)
+        return lambda: _ask(connection, post)
 
     def work_on_video(path: Path) -> Callable[[], object]:
         return lambda: classifier.predict(read_windows(path, spec).windows_NTHWC)
@@ -82,26 +103,33 @@ def _contests(
         parse_npy(payloads.npy), spec, frame_rate_hz=None, stride_s=None
     ).windows_NTHWC
     videos = {
-        name: (
-            Post(path=VIDEO, body=path.read_bytes(), content_type="video/mp4"),
-            work_on_video(path),
-        )
+        name: (ask(VIDEO, path.read_bytes(), "video/mp4"), work_on_video(path))
         for name, path in payloads.clips.items()
     }
-    array = Post(path=FRAMES, body=payloads.npy, content_type="application/x-npy")
-    return {**videos, "npy": (array, lambda: classifier.predict(window_NTHWC))}
+    array = ask(FRAMES, payloads.npy, "application/x-npy")
+    return {**videos, NPY: (array, lambda: classifier.predict(window_NTHWC))}
 
 
-def _take_turns(
-    server: RunningServer, post: Post, work: Callable[[], object]
-) -> tuple[float, float]:
+@contextmanager
+def _decoding_in_worker(path: Path, spec: ClipSpec, *, folder: Path) -> Iterator[Contest]:
+    """Give the contest of the service's decoder, with its process, against decoding here."""
+    limits = DecodeLimits()
+    content = path.read_bytes()
+    pool = DecodePool(num_workers=1, timeout_s=DEADLINE_S, spool_dir=folder)
+    pool.start()
+    try:
+        with asyncio.Runner() as runner:
+            yield (
+                lambda: runner.run(pool.read_windows(content, spec, stride_s=None, limits=limits)),
+                lambda: read_windows(path, spec),
+            )
+    finally:
+        pool.close(timeout_s=DEADLINE_S)
+
+
+def _take_turns(answer: Callable[[], object], work: Callable[[], object]) -> tuple[float, float]:
     """Return the medians of some answers and of as many times of the work, in seconds."""
-    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=DEADLINE_S)
-    pairs = [
-        (time_call(lambda: _ask(connection, post)), time_call(work))
-        for _ in range(REQUESTS_PER_ROUND)
-    ]
-    connection.close()
+    pairs = [(time_call(answer), time_call(work)) for _ in range(REQUESTS_PER_ROUND)]
     answers_s, works_s = zip(*pairs, strict=True)
     return statistics.median(answers_s), statistics.median(works_s)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.intervals import format_interval
-from benchmarks.service.contenders import FAST, OURS
+from benchmarks.service.contenders import FAST, KINDS, OURS
 
 RATIO_COLUMNS = {
     "requests_per_s": "requests/s",
@@ -19,6 +19,9 @@ SERVER_RATIOS = {
     ("overload", "useful_per_s"): "useful answers/s at overload",
     ("disconnect", "processor_s_per_request"): "processor s after clients left",
 }
+
+Columns = Mapping[str, tuple[str, str, float, int]]
+"""Point, metric, factor and digits, by what a column is called."""
 
 
 def render_service(result: Mapping[str, Any]) -> str:
@@ -92,32 +95,28 @@ def _loop_ratios(better: Mapping[str, Any], points: Sequence[str]) -> str:
 
 
 def _throughput(points: Mapping[str, Any]) -> str:
-    columns = loops(points, "closed")
-    return "Requests per second, closed loops of so many clients:\n\n" + _by_contender(
-        points, {point: (point, "requests_per_s", 1, 1) for point in columns}
-    )
+    columns = {point: (point, "requests_per_s", 1, 1) for point in loops(points, "closed")}
+    return _by_kind("Requests per second, closed loops of so many clients:", points, columns)
 
 
 def _processor(points: Mapping[str, Any]) -> str:
-    columns = loops(points, "closed")
-    return "Processor milliseconds per request:\n\n" + _by_contender(
-        points, {point: (point, "processor_s_per_request", 1e3, 1) for point in columns}
-    )
+    columns = {
+        point: (point, "processor_s_per_request", 1e3, 1) for point in loops(points, "closed")
+    }
+    return _by_kind("Processor milliseconds per request:", points, columns)
 
 
 def _latency(points: Mapping[str, Any]) -> str:
-    return (
-        "Milliseconds from the intended send time to the answer, videos in an open loop at "
-        "parts of the service's capacity (its best closed loop), the same for all:\n\n"
-        + _by_contender(
-            points,
-            {
-                f"{point.split()[-1]}: {metric.removesuffix('_s')}": (point, metric, 1e3, 0)
-                for point in loops(points, "open")
-                for metric in ("p50_s", "p95_s", "p99_s")
-            },
-        )
+    words = (
+        "Milliseconds from the intended send time to the answer, in open loops at parts of the "
+        "service's capacity for that payload (its best closed loop), the same for all:"
     )
+    columns = {
+        f"{point}: {metric.removesuffix('_s')}": (point, metric, 1e3, 0)
+        for point in loops(points, "open")
+        for metric in ("p50_s", "p95_s", "p99_s")
+    }
+    return _by_kind(words, points, columns)
 
 
 def _tails(tails: Mapping[str, Any]) -> str:
@@ -127,7 +126,7 @@ def _tails(tails: Mapping[str, Any]) -> str:
     ]
     return (
         "The p99 of accepted requests as a multiple of the one with a single client:\n\n"
-        + table(["", *(point.split()[-1] for point in tails)], rows)
+        + table(["", *tails], rows)
     )
 
 
@@ -213,9 +212,18 @@ def _scaling(scaling: Mapping[str, Any]) -> str:
     )
 
 
-def _by_contender(
-    points: Mapping[str, Any], columns: Mapping[str, tuple[str, str, float, int]]
-) -> str:
+def _by_kind(words: str, points: Mapping[str, Any], columns: Columns) -> str:
+    """Return a table for each payload, under the words about all."""
+    tables = [
+        _by_contender(
+            points, {head: column for head, column in columns.items() if head.startswith(kind)}
+        )
+        for kind in KINDS
+    ]
+    return "\n\n".join([words, *tables])
+
+
+def _by_contender(points: Mapping[str, Any], columns: Columns) -> str:
     """Return a table of contenders; columns say point, metric, factor and digits."""
     rows = [
         [

@@ -57,8 +57,8 @@ def measure_rounds(
 class Round:
     """One round over servers that are up.
 
-    The service's own capacity, its best closed loop of videos, sets the rates of open loops and
-    overload: all contenders are sent the same requests at the same times.
+    The service's own capacity for a payload, its best closed loop, sets the rates of open loops
+    and overload: all contenders are sent the same requests at the same times.
 
     Args:
         entrants: In the order of their turns.
@@ -91,9 +91,9 @@ class Round:
         self._warm_up()
         self._watch_idle()
         self._each("idle", self._idle)
-        self._closed_loops()
-        for load in self._scale.loads:
-            self._each(f"mp4 open {load:g}", partial(self._open, load=load))
+        for kind in KINDS:
+            self._closed_loops(kind)
+            self._open_loops(kind)
         self._each("overload", self._overload)
         self._each("disconnect", self._disconnect)
         self._each("memory", lambda entrant: {"peak_mb": self._peak_bytes[entrant.name] / 1e6})
@@ -108,7 +108,7 @@ class Round:
                 self._closed(
                     entrant,
                     kind=kind,
-                    num_clients=max(self._scale.num_clients[kind]),
+                    num_clients=max(self._scale.num_clients),
                     duration_s=self._scale.warm_s,
                 )
 
@@ -127,18 +127,15 @@ class Round:
             "idle_mb": entrant.server.memory_bytes() / 1e6,
         }
 
-    def _closed_loops(self) -> None:
-        for kind in KINDS:
-            for num_clients in self._scale.num_clients[kind]:
-                self._each(
-                    f"{kind} closed {num_clients}",
-                    partial(
-                        self._closed,
-                        kind=kind,
-                        num_clients=num_clients,
-                        duration_s=self._scale.spell_s,
-                    ),
-                )
+    def _closed_loops(self, kind: Kind) -> None:
+        duration_s = self._scale.spell_s
+        for num_clients in self._scale.num_clients:
+            loop = partial(self._closed, kind=kind, num_clients=num_clients, duration_s=duration_s)
+            self._each(f"{kind} closed {num_clients}", loop)
+
+    def _open_loops(self, kind: Kind) -> None:
+        for load in self._scale.loads:
+            self._each(f"{kind} open {load:g}", partial(self._open, kind=kind, load=load))
 
     def _closed(
         self, entrant: Entrant, *, kind: Kind, num_clients: int, duration_s: float
@@ -153,22 +150,22 @@ class Round:
             ),
         )
 
-    def _open(self, entrant: Entrant, *, load: float) -> Metrics:
+    def _open(self, entrant: Entrant, *, kind: Kind, load: float) -> Metrics:
         return self._measure_spell(
             entrant,
             lambda: self._clients.open_loop(
                 entrant.server.url,
-                entrant.posts["mp4"],
-                rate_hz=load * self._capacity_hz(),
+                entrant.posts[kind],
+                rate_hz=load * self._capacity_hz(kind),
                 duration_s=self._scale.spell_s,
                 seed=self._seed,
             ),
         )
 
-    def _capacity_hz(self) -> float:
+    def _capacity_hz(self, kind: Kind) -> float:
         return max(
-            self._samples[f"mp4 closed {num_clients}"][OURS][-1]["requests_per_s"]
-            for num_clients in self._scale.num_clients["mp4"]
+            self._samples[f"{kind} closed {num_clients}"][OURS][-1]["requests_per_s"]
+            for num_clients in self._scale.num_clients
         )
 
     def _measure_spell(self, entrant: Entrant, run: Callable[[], Spell]) -> Metrics:
@@ -184,7 +181,7 @@ class Round:
             spell = self._clients.open_loop(
                 entrant.server.url,
                 entrant.posts["mp4"],
-                rate_hz=OVERLOAD_FACTOR * self._capacity_hz(),
+                rate_hz=OVERLOAD_FACTOR * self._capacity_hz("mp4"),
                 duration_s=self._scale.overload_s,
                 seed=self._seed,
                 patience_s=USEFUL_S,

@@ -1,9 +1,6 @@
 """How long and how often the service and its peers are measured."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-
-from benchmarks.service.contenders import Kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,8 +9,8 @@ class Scale:
 
     Attributes:
         num_rounds: Rounds; in each, every server is started afresh.
-        num_clients: Clients of the closed loops, by kind of payload.
-        loads: Rates of the open loops, which post videos, as parts of the service's capacity.
+        num_clients: Clients of the closed loops of each kind of payload.
+        loads: Rates of the open loops of each kind, as parts of the service's capacity for it.
         spell_s: Length of a closed or open loop.
         warm_s: Length of the closed loop, of each kind, that precedes them and is not counted.
         idle_s: Time in which nothing is asked and idle servers are watched.
@@ -25,7 +22,7 @@ class Scale:
     """
 
     num_rounds: int
-    num_clients: Mapping[Kind, tuple[int, ...]]
+    num_clients: tuple[int, ...]
     loads: tuple[float, ...]
     spell_s: float
     warm_s: float
@@ -39,7 +36,7 @@ class Scale:
 
 FULL = Scale(
     num_rounds=5,
-    num_clients={"mp4": (1, 2, 4, 8), "npy": (1, 8), "jpeg": (1, 8)},
+    num_clients=(1, 2, 4, 8),
     loads=(0.5, 0.8, 1.1),
     spell_s=1.5,
     warm_s=0.3,
@@ -52,7 +49,7 @@ FULL = Scale(
 )
 SMOKE = Scale(
     num_rounds=2,
-    num_clients={"mp4": (1, 2), "npy": (1,), "jpeg": (1,)},
+    num_clients=(1, 2),
     loads=(0.5,),
     spell_s=0.5,
     warm_s=0.1,

@@ -8,7 +8,6 @@ from benchmarks.service.contenders import FAST, OURS
 from benchmarks.service.rounds import Metrics, Samples
 
 MORE_IS_BETTER = ("requests_per_s", "useful_per_s")
-UNLOADED = "mp4 closed 1"
 LESS_IS_BETTER = ("ready_s", "p50_s", "p95_s", "p99_s", "processor_s_per_request", "peak_mb")
 
 
@@ -48,7 +47,9 @@ def compare_tails(samples: Samples) -> dict[str, Any]:
             name: summarize_rounds(
                 [
                     loaded["p99_s"] / unloaded["p99_s"]
-                    for loaded, unloaded in zip(rounds, samples[UNLOADED][name], strict=True)
+                    for loaded, unloaded in zip(
+                        rounds, samples[f"{point.split()[0]} closed 1"][name], strict=True
+                    )
                 ]
             )
             for name, rounds in by_name.items()
