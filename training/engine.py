@@ -41,8 +41,8 @@ class FitConfig(BaseModel):
         label_smoothing: Share of the target spread over all classes.
         max_grad_norm: Gradients are scaled down to this norm.
         precision: `32-true`, or `bf16-mixed`, which is faster on GPUs and, for a teacher, on
-            processors that compute in it (1.6 times on one with AMX, 2.7 on Zen 5), and slower on
-            others.
+            processors that compute in it (1.3 to 1.6 times on those with AMX, 2.7 on Zen 5), and
+            slower on others.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
