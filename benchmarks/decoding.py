@@ -212,7 +212,7 @@ def _render_goals(clips: Sequence[Mapping[str, Any]]) -> str:
     for clip in clips:
         ratios = [clip[key].get(name) for name in ours for key in GOALS]
         cells = [_ratio_cell(ratio) for ratio in ratios]
-        lines.append(f"| {_title(clip)} | {' | '.join(cells)} | {clip['fastest_peer']} |")
+        lines.append(f"| {clip_title(clip)} | {' | '.join(cells)} | {clip['fastest_peer']} |")
     return "\n".join(lines)
 
 
@@ -228,7 +228,7 @@ def _render_times(clips: Sequence[Mapping[str, Any]]) -> str:
     lines = [f"| clip | {' | '.join(names)} |", "|---" * (1 + len(names)) + "|"]
     for clip in clips:
         cells = [_time_cell(clip["times"].get(name)) for name in names]
-        lines.append(f"| {_title(clip)} | {' | '.join(cells)} |")
+        lines.append(f"| {clip_title(clip)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -242,9 +242,9 @@ def _render_notes(clips: Sequence[Mapping[str, Any]]) -> str:
     """Return what was left out, what used more than its thread, and how the clips are coded."""
     lines = []
     for clip in clips:
-        lines += [f"- {_title(clip)}: {name}: {why}" for name, why in clip["left_out"].items()]
+        lines += [f"- {clip_title(clip)}: {name}: {why}" for name, why in clip["left_out"].items()]
         lines += [
-            f"- {_title(clip)}: {name} keeps {cores:.1f} processors busy"
+            f"- {clip_title(clip)}: {name} keeps {cores:.1f} processors busy"
             for name, cores in clip["busy_cores"].items()
             if cores > MAX_BUSY_CORES
         ]
@@ -265,7 +265,8 @@ def _describe(coding: Coding) -> str:
     return ", ".join([coding.encoder, *options, keyframes])
 
 
-def _title(clip: Mapping[str, Any]) -> str:
+def clip_title(clip: Mapping[str, Any]) -> str:
+    """Return a clip's codec and size."""
     return f"{clip['codec']} {clip['width_px']}x{clip['height_px']}"
 
 

@@ -1,11 +1,11 @@
 """What the figures should come to, whether they do and, where they fall short, why."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from benchmarks.decoding import EXACT, FAST
-from benchmarks.network import PAPERS_STEM
+from benchmarks.decoding import EXACT, FAST, clip_title
+from benchmarks.network import PAPERS_STEM, read_shape
 from benchmarks.service.contenders import OURS
 from benchmarks.service.overhead import IN_WORKER, NPY
 from benchmarks.service.report import loops, table
@@ -78,14 +78,10 @@ def _reasons(goals: Iterable[Goal]) -> str:
 def _in_grid(stem: Stem, ratio: str) -> Callable[[Figures], Measured]:
     """Read how many times faster int8 is at 224 px and width 0.5, by number of threads."""
     return lambda network: {
-        _count(place["num_threads"], "thread"): place["stems"][stem]["goals"][ratio]["ratio"]
+        read_shape(place).threads: place["stems"][stem]["goals"][ratio]["ratio"]
         for place in network["grid"]
         if (place["size_px"], place["width"]) == (224, 0.5)
     }
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _over_best_float(network: Figures) -> Measured:
@@ -97,13 +93,9 @@ def _over_best_float(network: Figures) -> Measured:
 
 
 def _fast_to_fastest_peer(decoding: Figures) -> Measured:
-    return {
-        f"{clip['width_px']}x{clip['height_px']}": clip["faster_than_fastest_peer_by"][FAST][
-            "ratio"
-        ]
-        for clip in decoding["clips"]
-        if clip["codec"] == "H.264"
-    }
+    clips = [clip for clip in decoding["clips"] if clip["codec"] == "H.264"]
+    ratios = [clip["faster_than_fastest_peer_by"][FAST]["ratio"] for clip in clips]
+    return dict(zip(map(clip_title, clips), ratios, strict=True))
 
 
 def _exact_to_floor(decoding: Figures) -> Measured:
@@ -121,10 +113,7 @@ def _videos_better(metric: str) -> Callable[[Figures], Measured]:
     def read(service: Figures) -> Measured:
         better = service["better_than_best_peer_by"]
         videos = [point for point in loops(better, "closed") if point.startswith("mp4")]
-        return {
-            _count(int(point.split()[-1]), "client"): better[point][metric]["median"]
-            for point in videos
-        }
+        return {point: better[point][metric]["median"] for point in videos}
 
     return read
 
@@ -156,14 +145,13 @@ def _resident_mb(service: Figures) -> Measured:
 
 
 def _longest_mb(growth: Figures) -> Measured:
-    return dict(_peaks_mb(growth))
-
-
-def _peaks_mb(growth: Figures) -> Iterator[tuple[str, float]]:
-    for name, video in growth["videos"].items():
-        if name.startswith(LONGEST):
-            yield f"service, {video['kind']}", video["service_peak_mb"]["median"]
-            yield f"with its workers, {video['kind']}", video["peak_mb"]["median"]
+    longest = [video for name, video in growth["videos"].items() if name.startswith(LONGEST)]
+    peaks = {"service": "service_peak_mb", "with its workers": "peak_mb"}
+    return {
+        f"{who}, {video['kind']}": video[peak]["median"]
+        for video in longest
+        for who, peak in peaks.items()
+    }
 
 
 GOALS = (

@@ -15,12 +15,13 @@ from collections.abc import Callable, Collection, Coroutine, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
 from typing import Any
 
 import aiohttp
 import numpy as np
 from numpy.typing import NDArray
+
+from training.processes import worker_processes
 
 REFUSALS = (429, 503)
 OK = 200
@@ -118,7 +119,7 @@ def clients(cores: Collection[int] | None = None) -> Iterator[Clients]:
     Args:
         cores: Those that it may use; None for all.
     """
-    with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as executor:
+    with worker_processes(1) as executor:
         if cores is not None:
             executor.submit(os.sched_setaffinity, 0, cores).result()
         yield Clients(executor)

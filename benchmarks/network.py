@@ -46,8 +46,12 @@ class Shape:
     num_threads: int
 
     def __str__(self) -> str:
-        threads = "1 thread" if self.num_threads == 1 else f"{self.num_threads} threads"
-        return f"{self.size_px} px, width {self.width}, {threads}"
+        return f"{self.size_px} px, width {self.width}, {self.threads}"
+
+    @property
+    def threads(self) -> str:
+        """The number of threads in words."""
+        return "1 thread" if self.num_threads == 1 else f"{self.num_threads} threads"
 
 
 GRID = tuple(
@@ -96,7 +100,7 @@ def render_networks(result: dict[str, Any]) -> str:
         _render_times({"shipped": result}),
     ]
     for place in result["grid"]:
-        parts += [f"### {_shape(place)}", _render_times(place["stems"])]
+        parts += [f"### {read_shape(place)}", _render_times(place["stems"])]
     return "\n\n".join(parts)
 
 
@@ -107,7 +111,7 @@ def plot_networks(result: dict[str, Any], path: Path) -> None:
     for index, place in enumerate(places):
         axes = figure.add_subplot((len(places) + 1) // 2, 2, index + 1)
         _draw_bars(axes, place["stems"])
-        axes.set_title(str(_shape(place)))
+        axes.set_title(str(read_shape(place)))
     figure.savefig(path, dpi=110)
 
 
@@ -196,7 +200,8 @@ def _file_bytes(folder: Path) -> dict[str, int]:
     return {name: (folder / name).stat().st_size for name in (WEIGHTS_FILE, ONNX_FILE)}
 
 
-def _shape(place: Mapping[str, Any]) -> Shape:
+def read_shape(place: Mapping[str, Any]) -> Shape:
+    """Return the shape of a place in the grid's figures."""
     return Shape(size_px=place["size_px"], width=place["width"], num_threads=place["num_threads"])
 
 
@@ -214,7 +219,7 @@ def _render_goals(grid: Sequence[Mapping[str, Any]]) -> str:
             goals = figures["goals"]
             cells = [_ratio(goals.get(name)) for name in ("paper_fp32", "paper_int8")]
             best = f"{_ratio(goals['best_float'])}, {goals['best_float_engine']}"
-            lines.append(f"| {_shape(place)} | {stem} | {' | '.join(cells)} | {best} |")
+            lines.append(f"| {read_shape(place)} | {stem} | {' | '.join(cells)} | {best} |")
     return "\n".join(lines)
 
 

@@ -19,7 +19,7 @@ from models.classifier import ActivityClassifier
 from models.spec import ClipSpec
 from models.video.arrays import array_to_windows, parse_npy
 from models.video.decode import read_windows
-from models.video.limits import DecodeLimits
+from models.video.limits import DEFAULT_LIMITS
 from training.timing import time_call
 
 VIDEO, FRAMES = "/v1/predictions", "/v1/predictions/frames"
@@ -51,14 +51,13 @@ def measure_overhead(
     seconds: dict[str, list[tuple[float, float]]] = {}
     with (
         running(service_command(), log=folder / "overhead.log") as server,
-        _decoding_in_worker(payloads.clips[MAIN_CLIP], spec, folder=folder) as in_worker,
+        closing(_connect(server)) as connection,
+        _decoding_in_worker(payloads.clips[MAIN_CLIP], spec) as in_worker,
     ):
-        address = urlsplit(server.url).netloc
+        contests = _contests(payloads, classifier, connection) | {IN_WORKER: in_worker}
         for _ in range(num_rounds + 1):
-            with closing(http.client.HTTPConnection(address, timeout=DEADLINE_S)) as connection:
-                contests = _contests(payloads, classifier, connection) | {IN_WORKER: in_worker}
-                for name, contest in contests.items():
-                    seconds.setdefault(name, []).append(_take_turns(*contest))
+            for name, contest in contests.items():
+                seconds.setdefault(name, []).append(_take_turns(*contest))
     return {name: _compare(rounds[1:]) for name, rounds in seconds.items()}
 
 
@@ -111,18 +110,18 @@ def _contests(
 
 
 @contextmanager
-def _decoding_in_worker(path: Path, spec: ClipSpec, *, folder: Path) -> Iterator[Contest]:
+def _decoding_in_worker(path: Path, spec: ClipSpec) -> Iterator[Contest]:
     """Give the contest of the service's decoder, with its process, against decoding here."""
-    limits = DecodeLimits()
     content = path.read_bytes()
-    pool = DecodePool(num_workers=1, timeout_s=DEADLINE_S, spool_dir=folder)
+    pool = DecodePool(num_workers=1, timeout_s=DEADLINE_S)
+
+    async def decode() -> object:
+        return await pool.read_windows(content, spec, stride_s=None, limits=DEFAULT_LIMITS)
+
     pool.start()
     try:
         with asyncio.Runner() as runner:
-            yield (
-                lambda: runner.run(pool.read_windows(content, spec, stride_s=None, limits=limits)),
-                lambda: read_windows(path, spec),
-            )
+            yield lambda: runner.run(decode()), lambda: read_windows(path, spec)
     finally:
         pool.close(timeout_s=DEADLINE_S)
 
@@ -132,6 +131,10 @@ def _take_turns(answer: Callable[[], object], work: Callable[[], object]) -> tup
     pairs = [(time_call(answer), time_call(work)) for _ in range(REQUESTS_PER_ROUND)]
     answers_s, works_s = zip(*pairs, strict=True)
     return statistics.median(answers_s), statistics.median(works_s)
+
+
+def _connect(server: RunningServer) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=DEADLINE_S)
 
 
 def _ask(connection: http.client.HTTPConnection, post: Post) -> None:

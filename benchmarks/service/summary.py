@@ -44,19 +44,17 @@ def compare_tails(samples: Samples) -> dict[str, Any]:
     """Return by open loop and contender its p99 as a multiple of the one of a single client."""
     return {
         point: {
-            name: summarize_rounds(
-                [
-                    loaded["p99_s"] / unloaded["p99_s"]
-                    for loaded, unloaded in zip(
-                        rounds, samples[f"{point.split()[0]} closed 1"][name], strict=True
-                    )
-                ]
-            )
+            name: _tail_ratio(rounds, samples[f"{point.split()[0]} closed 1"][name])
             for name, rounds in by_name.items()
         }
         for point, by_name in samples.items()
         if " open " in point
     }
+
+
+def _tail_ratio(rounds: Sequence[Metrics], unloaded: Sequence[Metrics]) -> dict[str, float]:
+    pairs = zip(rounds, unloaded, strict=True)
+    return summarize_rounds([busy["p99_s"] / idle["p99_s"] for busy, idle in pairs])
 
 
 def _peers(by_name: Mapping[str, Sequence[Metrics]]) -> list[Sequence[Metrics]]:
