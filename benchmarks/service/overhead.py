@@ -3,7 +3,7 @@
 import asyncio
 import http.client
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from models.video.limits import DEFAULT_LIMITS
 from training.timing import time_call
 
 VIDEO, FRAMES = "/v1/predictions", "/v1/predictions/frames"
-REQUESTS_PER_ROUND = 10
+REQUESTS_PER_ROUND = 40
 DEADLINE_S = 60.0
 CLIENTS_PER_CORE = 3
 NUM_CORES = (1, 2)
@@ -32,6 +32,8 @@ IN_WORKER = f"{MAIN_CLIP}, decoded in a worker"
 
 Contest = tuple[Callable[[], object], Callable[[], object]]
 """An answer, and the work that it takes."""
+Turns = list[tuple[float, float]]
+"""Seconds of an answer, and of the work right after it."""
 
 
 def measure_overhead(
@@ -48,7 +50,7 @@ def measure_overhead(
         folder: Takes what the service prints.
     """
     spec = classifier.card.spec
-    seconds: dict[str, list[tuple[float, float]]] = {}
+    turns: dict[str, list[Turns]] = {}
     with (
         running(service_command(), log=folder / "overhead.log") as server,
         closing(_connect(server)) as connection,
@@ -57,8 +59,28 @@ def measure_overhead(
         contests = _contests(payloads, classifier, connection) | {IN_WORKER: in_worker}
         for _ in range(num_rounds + 1):
             for name, contest in contests.items():
-                seconds.setdefault(name, []).append(_take_turns(*contest))
-    return {name: _compare(rounds[1:]) for name, rounds in seconds.items()}
+                connection.close()  # or the service does when it idles; a request opens it again
+                turns.setdefault(name, []).append(_take_turns(*contest))
+    return {name: compare_turns(rounds[1:]) for name, rounds in turns.items()}
+
+
+def compare_turns(rounds: Sequence[Turns]) -> dict[str, dict[str, float]]:
+    """Return medians of `answer_s`, `work_s`, their `ratio` and how much `more_s` an answer takes.
+
+    Each answer is compared to the work right after it: what disturbs the machine disturbs both.
+    """
+
+    def summarize(figure: Callable[[float, float], float]) -> dict[str, float]:
+        return summarize_rounds(
+            [statistics.median(figure(*turn) for turn in turns) for turns in rounds]
+        )
+
+    return {
+        "answer_s": summarize(lambda answer_s, _: answer_s),
+        "work_s": summarize(lambda _, work_s: work_s),
+        "ratio": summarize(lambda answer_s, work_s: answer_s / work_s),
+        "more_s": summarize(lambda answer_s, work_s: answer_s - work_s),
+    }
 
 
 def measure_scaling(post: Post, *, num_rounds: int, spell_s: float, folder: Path) -> dict[str, Any]:
@@ -126,11 +148,8 @@ def _decoding_in_worker(path: Path, spec: ClipSpec) -> Iterator[Contest]:
         pool.close(timeout_s=DEADLINE_S)
 
 
-def _take_turns(answer: Callable[[], object], work: Callable[[], object]) -> tuple[float, float]:
-    """Return the medians of some answers and of as many times of the work, in seconds."""
-    pairs = [(time_call(answer), time_call(work)) for _ in range(REQUESTS_PER_ROUND)]
-    answers_s, works_s = zip(*pairs, strict=True)
-    return statistics.median(answers_s), statistics.median(works_s)
+def _take_turns(answer: Callable[[], object], work: Callable[[], object]) -> Turns:
+    return [(time_call(answer), time_call(work)) for _ in range(REQUESTS_PER_ROUND)]
 
 
 def _connect(server: RunningServer) -> http.client.HTTPConnection:
@@ -143,15 +162,6 @@ def _ask(connection: http.client.HTTPConnection, post: Post) -> None:
     response.read()
     if response.status != http.client.OK:
         raise RuntimeError(f"{post.path} answers {response.status}")
-
-
-def _compare(rounds: Sequence[tuple[float, float]]) -> Mapping[str, Any]:
-    return {
-        "answer_s": summarize_rounds([answer_s for answer_s, _ in rounds]),
-        "work_s": summarize_rounds([work_s for _, work_s in rounds]),
-        "ratio": summarize_rounds([answer_s / work_s for answer_s, work_s in rounds]),
-        "more_s": summarize_rounds([answer_s - work_s for answer_s, work_s in rounds]),
-    }
 
 
 def _on_cores(num_cores: int) -> ServerCommand:

@@ -20,6 +20,7 @@ from benchmarks.service.contenders import (
     ours_fast,
 )
 from benchmarks.service.entrants import DifferentAnswerError
+from benchmarks.service.overhead import compare_turns
 from benchmarks.service.rounds import describe_overload, describe_spell
 from benchmarks.service.summary import compare_tails, compare_to_best, summarize_samples
 from tests.media import barcode_frames, write_video
@@ -58,6 +59,20 @@ def test_ratios_are_to_the_best_peer_of_each_round_and_above_1_when_ours_is_bett
     # 0.04 and 0.06 of the best peers, to 0.02: as many times better.
     assert better["p50_s"]["median"] == pytest.approx(2.5)
     assert compare_to_best(SAMPLES, FAST)["mp4 closed 1"]["requests_per_s"]["median"] == 3.0
+
+
+def test_an_answer_is_compared_to_the_work_beside_it() -> None:
+    # A machine that slows down threefold in a round shifts the medians, and hardly the comparison.
+    rounds = [
+        [(0.03, 0.02), (0.03, 0.02), (0.09, 0.06)],
+        [(0.03, 0.02), (0.09, 0.06), (0.09, 0.08)],
+    ]
+
+    figures = compare_turns(rounds)
+
+    assert figures["answer_s"]["high"] == pytest.approx(0.09)
+    assert figures["ratio"]["median"] == pytest.approx(1.5)
+    assert figures["more_s"]["median"] == pytest.approx(0.01)
 
 
 def test_tails_are_multiples_of_the_one_of_a_single_client_in_the_same_round() -> None:
