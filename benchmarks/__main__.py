@@ -6,6 +6,8 @@ is there of all of them; `network` rewrites the table of the project's README, t
 
 import argparse
 import json
+import signal
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -94,6 +96,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("cases", nargs="*", choices=[*CASES, []], metavar="CASE")
     names = parser.parse_args().cases or list(CASES)
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # servers end, too
     RESULTS.mkdir(parents=True, exist_ok=True)
     for name in names:
         run_case(name)

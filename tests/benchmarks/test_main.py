@@ -1,6 +1,10 @@
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +38,31 @@ def test_case_leaves_figures_plot_and_page(results: Path, monkeypatch: pytest.Mo
     assert (results / "fake.png").read_bytes() == b"picture"
     page = (results / "README.md").read_text()
     assert "## Fake\n\n42\n\n![fake](fake.png)\n\nOn cpu " in page
+
+
+def test_a_terminated_benchmark_ends_what_it_started(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Path] = []
+
+    def terminate(folder: Path) -> dict[str, Any]:
+        started.append(folder)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(10)
+        return {}
+
+    case = replace(fake_case({}), measure=terminate)
+    monkeypatch.setattr(program, "CASES", {"fake": case})
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "fake"])
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        with pytest.raises(SystemExit, match="143"):
+            program.main()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+    assert not started[0].exists()
+    assert not list(results.iterdir())
 
 
 def test_unknown_case_is_refused() -> None:
