@@ -20,7 +20,7 @@ from tests.model_factory import write_model_folder
 
 MEDIA_VARIABLE = "FUZZING_MEDIA"
 NUM_REQUESTS = 5000
-TIMEOUT_S = 240
+TIMEOUT_S = 900  # a guard against a hang: 130 s on two slow cores, more beside coverage
 ROUTES = ("/v1/predictions", "/v1/predictions/frames", "/v1/comparisons", "/v1/experiments")
 # What a schema cannot say: that bytes are a video, that two models differ, that a request is known.
 # And a server error may be a refusal: `fuzzing_media` has a check of its own for that.
