@@ -24,6 +24,7 @@ from training.__main__ import main
 from training.config import read_recipe
 from training.data.cache import decode_examples
 from training.data.media import VideoSpan
+from training.report.differences import PAIRS
 from training.workspace import Workspace, read_examples
 
 ROOT = str(REPOSITORY_ROOT)
@@ -128,14 +129,15 @@ def test_report_has_every_stage_of_every_run(
 
     shutil.rmtree(again)
     assert status == 0
-    table, commands = (tmp_path / "report.md").read_text().split("\n\nMeasured with ")
-    rows = table.splitlines()[2:]
-    stages = ["teacher", "scratch", "distilled", "ptq", "int8"]
-    assert [row.split(" | ")[:3] for row in rows] == [["| smoke", name, "2"] for name in stages]
+    stages, differences, commands = (tmp_path / "report.md").read_text().split("\n\n", 2)
+    rows = stages.splitlines()[2:]
+    names = ["teacher", "scratch", "distilled", "ptq", "int8"]
+    assert [row.split(" | ")[:3] for row in rows] == [["| smoke", name, "2"] for name in names]
     assert all("± 0.000" in row for row in rows)
+    assert len(differences.splitlines()) == 2 + len(PAIRS)
     assert f"python -m training pipeline --recipe {SMOKE} --seed 1 --split 0\n" in commands
     page = (tmp_path / "report.html").read_text()
-    assert page.count("<tr>") == 1 + len(stages)
+    assert page.count("<tr>") == 2 + len(names) + len(PAIRS)
     # The front, two curves, the reliability, and the confusions of teacher and int8 student.
     assert page.count('src="data:image/png;base64,') == 6
     assert "report.html" in capsys.readouterr().out
@@ -162,12 +164,10 @@ def test_recipe_that_shares_a_teacher_trains_its_student_alone(
     assert again == cached
     pupil = Workspace(read_recipe(recipe)).folder
     assert not list(pupil.glob("teacher.*")) + list(pupil.glob("scratch.*"))
-    rows = (tmp_path / "report.md").read_text().splitlines()[2:]
-    assert [row.split(" | ")[1] for row in rows if row.startswith("| pupil")] == [
-        "distilled",
-        "ptq",
-        "int8",
-    ]
+    stages, differences, _ = (tmp_path / "report.md").read_text().split("\n\n", 2)
+    own = [row.split(" | ")[1] for row in stages.splitlines() if row.startswith("| pupil")]
+    assert own == ["distilled", "ptq", "int8"]
+    assert differences.splitlines()[-1].startswith("| smoke | int8 | pupil int8 | ")
 
 
 def test_recipe_whose_teacher_was_never_trained_says_so(

@@ -1,4 +1,4 @@
-"""Finished runs, side by side: one table in Markdown and one page in HTML."""
+"""Finished runs, side by side: on one page and in Markdown tables."""
 
 from training.report.write import write_report
 

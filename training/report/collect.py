@@ -73,6 +73,11 @@ class Row:
         return [run.figures[figure] for run in self.runs]
 
     @property
+    def size_bytes(self) -> int:
+        """Size of the file that is served, or of the teacher's weights; every run's is the same."""
+        return self.runs[0].size_bytes
+
+    @property
     def unseen_accuracies(self) -> list[float]:
         """Balanced accuracies from unseen cameras, of the runs that had any."""
         return [run.unseen_accuracy for run in self.runs if run.unseen_accuracy is not None]

@@ -4,7 +4,7 @@ Tensor legend: N clips, T frames, H W pixels, C channels.
 """
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +21,12 @@ from training.timing import time_interleaved
 NUM_ROUNDS = 7
 CALLS_PER_ROUND = 5
 
+Latencies = Mapping[tuple[str, str], float]
+"""Median milliseconds of one clip by recipe and stage."""
 
-def measure_latencies(recipes: Sequence[Recipe]) -> dict[tuple[str, str], float]:
-    """Return the median milliseconds of one clip by recipe and stage.
+
+def measure_latencies(recipes: Sequence[Recipe]) -> Latencies:
+    """Time every stage of every recipe.
 
     Students run on openvino as they are served, teachers in eager torch.
     """

@@ -1,4 +1,4 @@
-"""Write the report: one page that needs no other file, and one table.
+"""Write the report: one page that needs no other file, and its tables.
 
 Tensor legend: N test clips, K classes.
 """
@@ -19,9 +19,10 @@ from training.metrics import count_confusions, measure_reliability
 from training.plots import draw_confusions, draw_front, draw_histories, draw_reliability
 from training.progress import console
 from training.report.collect import Row, collect_rows
-from training.report.latency import measure_latencies
+from training.report.differences import find_differences
+from training.report.latency import Latencies, measure_latencies
 from training.report.provenance import list_commands, name_versions
-from training.report.table import HEADER, make_cells, render_markdown
+from training.report.table import render_markdown, tabulate_differences, tabulate_stages
 
 PAGE = "report.html"
 TABLE = "report.md"
@@ -60,7 +61,8 @@ def write_report(recipes: Mapping[Path, Recipe], folder: Path) -> None:
     """
     rows = collect_rows(tuple(recipes.values()))
     latencies_ms = measure_latencies(tuple(recipes.values()))
-    cells = make_cells(rows, latencies_ms)
+    stages = tabulate_stages(rows, latencies_ms)
+    differences = tabulate_differences(find_differences(rows), latencies_ms)
     sections = [_overview(rows, latencies_ms), *_sections(rows)]
     environment = Environment(
         loader=PackageLoader("training.report"),
@@ -69,15 +71,20 @@ def write_report(recipes: Mapping[Path, Recipe], folder: Path) -> None:
     )
     commands, versions = list_commands(recipes), name_versions()
     page = environment.get_template("report.html.j2").render(
-        header=HEADER, cells=cells, sections=sections, commands=commands, versions=versions
+        stages=stages,
+        differences=differences,
+        sections=sections,
+        commands=commands,
+        versions=versions,
     )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / PAGE).write_text(page, encoding="utf-8")
-    (folder / TABLE).write_text(render_markdown(cells, commands, versions), encoding="utf-8")
+    markdown = render_markdown((stages, differences), commands, versions)
+    (folder / TABLE).write_text(markdown, encoding="utf-8")
     console.print(f"wrote {folder / PAGE} and {folder / TABLE}")
 
 
-def _overview(rows: Sequence[Row], latencies_ms: Mapping[tuple[str, str], float]) -> Section:
+def _overview(rows: Sequence[Row], latencies_ms: Latencies) -> Section:
     points = {
         f"{row.recipe} {row.stage}": (
             latencies_ms[row.recipe, row.stage],
