@@ -6,7 +6,14 @@ import torch
 
 from models.checkpoint import write_weights
 from models.errors import WeightsError
+from models.networks.i3d import load_published
+from models.networks.mobilenet3d import load_published_mobilenet
+from tests.conftest import REPOSITORY_ROOT
+from tests.training.recipes import SMOKE
+from training.config import read_recipe
+from training.distill import build_student
 from training.published import read_published, read_start_weights
+from training.teacher import build_teacher
 
 
 def test_state_dict_is_read_without_the_prefix_of_parallel_training(tmp_path: Path) -> None:
@@ -32,6 +39,31 @@ def test_weights_of_a_run_are_read_as_they_are(tmp_path: Path) -> None:
     write_weights(path, {"head.bias": torch.ones(2)})
 
     assert torch.equal(read_start_weights(path)["head.bias"], torch.ones(2))
+
+
+def test_shipped_teacher_fits_a_recipe_that_starts_from_it() -> None:
+    recipe = read_recipe(SMOKE.with_name("comparison.toml"))
+    assert recipe.teacher.start_weights is not None
+    start = read_start_weights(REPOSITORY_ROOT / recipe.teacher.start_weights)
+
+    report = load_published(build_teacher(recipe), start)
+
+    assert (report.missing, report.skipped) == ((), ())
+
+
+def test_shipped_teacher_and_student_fit_a_recipe_of_other_activities_but_for_the_head() -> None:
+    recipe = read_recipe(SMOKE.with_name("state-farm.toml"))
+    teacher_path, student_path = recipe.teacher.start_weights, recipe.student.start_weights
+    assert teacher_path is not None
+    assert student_path is not None
+    teacher_start = read_start_weights(REPOSITORY_ROOT / teacher_path)
+    student_start = read_start_weights(REPOSITORY_ROOT / student_path)
+
+    teacher = load_published(build_teacher(recipe), teacher_start)
+    student = load_published_mobilenet(build_student(recipe), student_start)
+
+    assert {name.split(".")[0] for name in teacher.missing} == {"logits"}
+    assert {name.split(".")[0] for name in student.missing} == {"head"}
 
 
 class Payload:
