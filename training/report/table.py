@@ -79,21 +79,23 @@ def tabulate_stages(rows: Sequence[Row], latencies_ms: Latencies) -> Table:
 
 def tabulate_differences(differences: Sequence[Difference], latencies_ms: Latencies) -> Table:
     """Return a table of differences, those of balanced accuracy as means and deviations of runs."""
-    cells = [
-        [
-            one.recipe,
-            one.stage,
-            other.stage if other.recipe == one.recipe else f"{other.recipe} {other.stage}",
-            _spread(difference.points, "+.1f"),
-            ", ".join(f"{value:+.1f}" for value in difference.points),
-            _spread(difference.unseen_points, "+.1f"),
-            f"{latencies_ms[one.recipe, one.stage] / latencies_ms[other.recipe, other.stage]:.2f}",
-            f"{one.size_bytes / other.size_bytes:.2f}",
-        ]
-        for difference in differences
-        for one, other in [(difference.one, difference.other)]
-    ]
+    cells = [_difference_cells(difference, latencies_ms) for difference in differences]
     return Table(header=DIFFERENCE_HEADER, cells=cells)
+
+
+def _difference_cells(difference: Difference, latencies_ms: Latencies) -> list[str]:
+    one, other = difference.one, difference.other
+    time_ratio = latencies_ms[one.recipe, one.stage] / latencies_ms[other.recipe, other.stage]
+    return [
+        one.recipe,
+        one.stage,
+        other.stage if other.recipe == one.recipe else f"{other.recipe} {other.stage}",
+        _spread(difference.points, "+.1f"),
+        ", ".join(f"{value:+.1f}" for value in difference.points),
+        _spread(difference.unseen_points, "+.1f"),
+        f"{time_ratio:.2f}",
+        f"{one.size_bytes / other.size_bytes:.2f}",
+    ]
 
 
 def render_markdown(tables: Sequence[Table], commands: Sequence[str], versions: str) -> str:
