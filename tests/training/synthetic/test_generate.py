@@ -1,4 +1,5 @@
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -104,6 +105,16 @@ def test_finished_people_are_not_filmed_again(dataset: Path, tiny: SyntheticConf
 
     assert [(path.stat().st_mtime_ns, path.read_bytes()) for path in _videos(dataset)] == before
     assert _csv(dataset, "train").is_file()
+
+
+def test_callers_that_share_a_folder_take_turns(dataset: Path, tiny: SyntheticConfig) -> None:
+    before = _csv(dataset, "train").read_bytes()
+
+    with ThreadPoolExecutor(8) as pool:
+        num_frames = list(pool.map(lambda _: generate(tiny, dataset), range(32)))
+
+    assert num_frames == [0] * 32
+    assert _csv(dataset, "train").read_bytes() == before
 
 
 def test_folder_of_another_configuration_is_refused(dataset: Path, tiny: SyntheticConfig) -> None:

@@ -6,6 +6,7 @@ from concurrent.futures import as_completed
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 
 from models.labels import DRIVE_AND_ACT_LABELS
 from training.data.drive_and_act import annotation_path
@@ -18,12 +19,15 @@ from training.data.synthetic.writer import PART, ChunkRow, write_rows, write_vid
 from training.processes import worker_processes
 
 _RECORD = "synthetic.json"
+_LOCK = "synthetic.lock"
 
 
 def generate(
     config: SyntheticConfig, root: Path, *, progress: Callable[[int, int], None] | None = None
 ) -> int:
     """Write a data set in the layout of Drive&Act, going on where an earlier call stopped.
+
+    A call waits for others that write to the same folder, and then finds what they made.
 
     Returns the number of frames that were rendered.
 
@@ -35,6 +39,14 @@ def generate(
     Raises:
         DataError: If the folder holds a data set of another configuration.
     """
+    root.mkdir(parents=True, exist_ok=True)
+    with FileLock(root / _LOCK):
+        return _generate(config, root, progress=progress)
+
+
+def _generate(
+    config: SyntheticConfig, root: Path, *, progress: Callable[[int, int], None] | None
+) -> int:
     _claim(root, config)
     for leftover in root.rglob(f"*{PART}"):
         leftover.unlink()
@@ -85,7 +97,6 @@ def _count_takes(config: SyntheticConfig, random: np.random.Generator) -> list[i
 
 def _claim(root: Path, config: SyntheticConfig) -> None:
     record = root / _RECORD
-    root.mkdir(parents=True, exist_ok=True)
     if not record.exists():
         part = record.with_name(record.name + PART)
         part.write_text(config.fingerprint())
