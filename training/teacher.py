@@ -3,6 +3,7 @@
 Tensor legend: N clips, V views of each clip, K classes.
 """
 
+import os
 from hashlib import sha256
 from pathlib import Path
 
@@ -96,7 +97,7 @@ def _fingerprint(workspace: Workspace) -> str:
 
 def _save(path: Path, logits_NK: NDArray[np.float32]) -> None:
     """Write an array that takes its name only when it is complete."""
-    partial = path.with_suffix(".partial")
+    partial = path.with_suffix(f".{os.getpid()}.partial")  # nobody else's
     with partial.open("wb") as file:
         np.save(file, logits_NK)
     partial.replace(path)
