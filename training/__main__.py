@@ -123,7 +123,12 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument(
         "--recipe", type=Path, required=True, action="append", help="TOML file; once or more"
     )
-    report.add_argument("--out", type=Path, default=Path("runs/report"), help="folder to write to")
+    report.add_argument(
+        "--out",
+        type=Path,
+        default=Path("runs/report"),
+        help="folder to write to, where an earlier report's runs count too",
+    )
     text = "sign model folders for services that require it"
     sign = commands.add_parser("sign", help=text, description=text)
     sign.set_defaults(run=_run_sign)

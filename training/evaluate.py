@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from models.card import ONNX_FILE
 from models.classifier import load_classifier, softmax
 from models.runtimes import RuntimeName
 from training.artifacts import (
@@ -25,7 +26,7 @@ from training.metrics import agreement, calibration_error, count_confusions, mea
 from training.plots import draw_confusions
 from training.progress import report, show_progress
 from training.reference import Footage, make_reference
-from training.teacher import load_teacher
+from training.teacher import WEIGHTS, load_teacher
 from training.workspace import Workspace
 
 RESULTS = "evaluation.json"
@@ -87,6 +88,7 @@ def evaluate_models(workspace: Workspace) -> None:
             if is_unseen_N.any()
         },
         "drift_references": _describe_answers(workspace, probs),
+        "sizes_bytes": _measure_sizes(workspace),
     }
     np.savez_compressed(workspace.path(ANSWERS), allow_pickle=False, labels=label_index_N, **probs)
     workspace.path(RESULTS).write_text(json.dumps(results, indent=2), encoding="utf-8")
@@ -139,6 +141,15 @@ def _measure(answers: Answers, label_index_N: NDArray[np.int64]) -> dict[str, fl
     return measure(answers.probabilities(), label_index_N) | {
         "calibration_error_unscaled": calibration_error(raw_probs_NK, label_index_N)
     }
+
+
+def _measure_sizes(workspace: Workspace) -> dict[str, int]:
+    """Return the size of each student's file that is served, and of the teacher's weights."""
+    of = workspace.recipe.teacher.of
+    files = {"teacher": workspace.result(WEIGHTS, of="teacher", recipe_name=of)}
+    for stage in student_stages(workspace.recipe):
+        files[stage] = stage_folder(workspace.folder, stage) / ONNX_FILE
+    return {name: path.stat().st_size for name, path in files.items()}
 
 
 def _describe_answers(

@@ -150,13 +150,19 @@ class Workspace:
 
     def _check_recipe(self) -> None:
         path = self.path(RECIPE_FILE)
-        decisive = json.loads(self.recipe.model_dump_json(exclude=INDECISIVE))
+        decisive = describe_decisive(self.recipe)
         if not path.is_file():
             path.write_text(json.dumps(decisive, indent=2), encoding="utf-8")
         elif json.loads(path.read_text(encoding="utf-8")) != decisive:
             raise RecipeError(
                 f"{self.folder} was begun by another recipe: remove it, or name this one otherwise"
             )
+
+
+def describe_decisive(recipe: Recipe) -> dict[str, Any]:
+    """Return what decides what a run of a recipe makes, as its folder keeps it."""
+    values: dict[str, Any] = json.loads(recipe.model_dump_json(exclude=INDECISIVE))
+    return values
 
 
 def read_examples(recipe: Recipe) -> list[Example]:

@@ -183,6 +183,60 @@ def test_recipe_whose_teacher_was_never_trained_says_so(
     assert "nobody/split0-seed1/teacher.safetensors is missing" in capsys.readouterr().err
 
 
+def _stage_cells(report: Path) -> list[list[str]]:
+    """Return the cells of the stages, without the latency: it is measured by every report."""
+    stages = report.read_text().split("\n\n", 1)[0]
+    return [line.split(" | ")[:-1] for line in stages.splitlines()[2:]]
+
+
+def test_report_counts_runs_that_an_earlier_one_recorded(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    elsewhere = workspace.folder.with_name("seed2")
+    shutil.copytree(workspace.folder, elsewhere)
+    report = ["report", "--recipe", str(SMOKE), "--out", str(tmp_path)]
+    assert main(report) == 0
+    before = _stage_cells(tmp_path / "report.md")
+    shutil.rmtree(elsewhere)
+
+    assert main(report) == 0
+
+    assert _stage_cells(tmp_path / "report.md") == before
+    assert all(cells[2] == "2" for cells in before)
+    recorded = {path.name for path in (tmp_path / "runs/smoke/seed2").iterdir()}
+    histories = {f"{stage}.json" for stage in ("teacher", "scratch", "distilled", "int8")}
+    assert recorded == {"recipe.json", "evaluation.json", "answers.npz"} | histories
+
+
+def test_report_of_records_alone_says_that_no_model_can_be_timed(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = ["report", "--recipe", str(SMOKE), "--out", str(tmp_path)]
+    assert main(report) == 0
+    elsewhere = workspace.folder.rename(workspace.folder.with_name("elsewhere"))
+    shutil.move(elsewhere, tmp_path)
+
+    status = main(report)
+
+    shutil.move(tmp_path / "elsewhere", workspace.folder)
+    assert status == 1
+    assert "no run of smoke has its models to be timed" in capsys.readouterr().err
+
+
+def test_report_refuses_a_run_of_the_recipe_as_it_was(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe = tmp_path / "changed.toml"
+    recipe.write_text(SMOKE.read_text().replace("temperature = 3.0", "temperature = 4.0"))
+
+    status = main(["report", "--recipe", str(recipe), "--out", str(tmp_path)])
+
+    assert status == 1
+    assert f"{workspace.folder} was made by another recipe than smoke now is" in (
+        capsys.readouterr().err
+    )
+
+
 def test_report_of_a_recipe_that_never_ran_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

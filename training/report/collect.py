@@ -4,7 +4,8 @@ Tensor legend: N test clips, K classes.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,28 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.card import ONNX_FILE
-from training.artifacts import stage_folder, student_stages
-from training.config import Recipe
+from training.artifacts import student_stages
+from training.config import Recipe, RecipeError
 from training.evaluate import ANSWERS, RESULTS
-from training.teacher import WEIGHTS
-from training.workspace import RECIPE_FILE, StageMissingError
+from training.workspace import RECIPE_FILE, StageMissingError, describe_decisive
 
 AGREEMENTS = {"distilled": "fp32_with_teacher", "ptq": "ptq_with_fp32", "int8": "int8_with_fp32"}
 """Which agreement belongs to which stage: with its teacher, or with the float student."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinishedRuns:
+    """The runs of a recipe that were evaluated, at least one.
+
+    Attributes:
+        file: The recipe's file.
+        recipe: The recipe.
+        folders: Folders of the runs, by their names.
+    """
+
+    file: Path
+    recipe: Recipe
+    folders: tuple[Path, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,26 +103,39 @@ class Row:
         return float(np.mean(values)) if values else None
 
 
-def collect_rows(recipes: Sequence[Recipe]) -> list[Row]:
-    """Return a row for every stage of every recipe.
+def find_runs(recipes: Mapping[Path, Recipe], records: Path) -> list[FinishedRuns]:
+    """Return the finished runs of recipes, by their files: those in `run_dir`, and recorded ones.
+
+    Args:
+        recipes: Whose runs.
+        records: Folder that `record_runs` wrote to, of which runs count that are not in `run_dir`.
 
     Raises:
         StageMissingError: If a recipe has no finished run.
+        RecipeError: If a run was made by the recipe as it no longer is.
     """
-    return [row for recipe in recipes for row in _collect_recipe(recipe)]
+    return [
+        FinishedRuns(file=file, recipe=recipe, folders=_find_folders(recipe, records))
+        for file, recipe in recipes.items()
+    ]
 
 
-def finished_runs(recipe: Recipe) -> list[Path]:
-    """Return the folders of the recipe's runs that were evaluated, by name.
+def record_runs(runs: Sequence[FinishedRuns], records: Path) -> None:
+    """Copy what a report reads of runs, without clips and weights, to `<name>/<variant>`."""
+    for of_recipe in runs:
+        for folder in of_recipe.folders:
+            target = records / of_recipe.recipe.name / folder.name
+            if folder == target:
+                continue
+            target.mkdir(parents=True, exist_ok=True)
+            for name in _recorded_files(of_recipe.recipe):
+                if (folder / name).is_file():
+                    shutil.copyfile(folder / name, target / name)
 
-    Raises:
-        StageMissingError: If there are none.
-    """
-    parent = recipe.run_dir / recipe.name
-    folders = sorted(path.parent for path in parent.glob(f"*/{RESULTS}"))
-    if not folders:
-        raise StageMissingError(f"{parent} holds no run that was evaluated")
-    return folders
+
+def collect_rows(runs: Sequence[FinishedRuns]) -> list[Row]:
+    """Return a row for every stage of every recipe."""
+    return [row for of_recipe in runs for row in _collect_recipe(of_recipe)]
 
 
 def measured_stages(recipe: Recipe) -> tuple[str, ...]:
@@ -117,41 +144,61 @@ def measured_stages(recipe: Recipe) -> tuple[str, ...]:
     return (*teacher, *student_stages(recipe))
 
 
-def _collect_recipe(recipe: Recipe) -> Iterator[Row]:
-    folders = finished_runs(recipe)
-    labels = tuple(json.loads((folders[0] / RECIPE_FILE).read_text(encoding="utf-8"))["labels"])
-    for stage in measured_stages(recipe):
+def _find_folders(recipe: Recipe, records: Path) -> tuple[Path, ...]:
+    parents = (records / recipe.name, recipe.run_dir / recipe.name)
+    found = {path.parent.name: path.parent for at in parents for path in at.glob(f"*/{RESULTS}")}
+    if not found:
+        raise StageMissingError(f"{parents[-1]} holds no run that was evaluated")
+    folders = tuple(found[name] for name in sorted(found))
+    for folder in folders:
+        if _without_variant(_read(folder / RECIPE_FILE)) != _without_variant(
+            describe_decisive(recipe)
+        ):
+            raise RecipeError(f"{folder} was made by another recipe than {recipe.name} now is")
+    return folders
+
+
+def _without_variant(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a recipe decides, whatever its seed and split."""
+    data = {key: value for key, value in values["data"].items() if key != "split"}
+    return {**values, "seed": None, "data": data}
+
+
+def _recorded_files(recipe: Recipe) -> tuple[str, ...]:
+    histories = (_history_file(stage) for stage in measured_stages(recipe))
+    return (RECIPE_FILE, RESULTS, ANSWERS, *histories)
+
+
+def _history_file(stage: str) -> str:
+    return f"{stage}.json"
+
+
+def _collect_recipe(runs: FinishedRuns) -> Iterator[Row]:
+    for stage in measured_stages(runs.recipe):
         yield Row(
-            recipe=recipe.name,
+            recipe=runs.recipe.name,
             stage=stage,
-            labels=labels,
-            folders=tuple(folders),
-            runs=tuple(_collect_stage(folder, stage) for folder in folders),
+            labels=runs.recipe.labels,
+            folders=runs.folders,
+            runs=tuple(_collect_stage(folder, stage) for folder in runs.folders),
         )
 
 
 def _collect_stage(folder: Path, stage: str) -> StageRun:
-    results = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
+    results = _read(folder / RESULTS)
+    history = folder / _history_file(stage)
     with np.load(folder / ANSWERS, allow_pickle=False) as answers:
         probs_NK, label_index_N = answers[stage], answers["labels"]
     return StageRun(
         figures=results["stages"][stage],
         unseen_accuracy=results["unseen_views"].get(stage, {}).get("balanced_accuracy"),
         agreement=results["agreement"].get(AGREEMENTS.get(stage, "")),
-        history=_read_history(folder / f"{stage}.json"),
+        history=_read(history) if history.is_file() else [],
         probs_NK=probs_NK,
         label_index_N=label_index_N,
-        size_bytes=_served_file(folder, stage).stat().st_size,
+        size_bytes=results["sizes_bytes"][stage],
     )
 
 
-def _served_file(folder: Path, stage: str) -> Path:
-    """Return the file of a stage whose size counts."""
-    return folder / WEIGHTS if stage == "teacher" else stage_folder(folder, stage) / ONNX_FILE
-
-
-def _read_history(path: Path) -> list[dict[str, Any]]:
-    history: list[dict[str, Any]] = (
-        json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
-    )
-    return history
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))

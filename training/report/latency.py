@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from models.classifier import load_classifier
 from training.artifacts import stage_folder
 from training.config import Recipe
-from training.report.collect import finished_runs, measured_stages
+from training.report.collect import FinishedRuns, measured_stages
 from training.teacher import build_teacher
 from training.timing import time_interleaved
+from training.workspace import StageMissingError
 
 NUM_ROUNDS = 7
 CALLS_PER_ROUND = 5
@@ -25,15 +26,19 @@ Latencies = Mapping[tuple[str, str], float]
 """Median milliseconds of one clip by recipe and stage."""
 
 
-def measure_latencies(recipes: Sequence[Recipe]) -> Latencies:
+def measure_latencies(runs: Sequence[FinishedRuns]) -> Latencies:
     """Time every stage of every recipe.
 
     Students run on openvino as they are served, teachers in eager torch.
+
+    Raises:
+        StageMissingError: If no run of a recipe has its models at hand, but records alone.
     """
     calls: dict[str, Callable[[], object]] = {}
-    for recipe in recipes:
+    for of_recipe in runs:
+        recipe = of_recipe.recipe
         window_NTHWC = _random_window(recipe)
-        folder = finished_runs(recipe)[0]
+        folder = _folder_with_models(of_recipe)
         for stage in measured_stages(recipe):
             calls[f"{recipe.name}/{stage}"] = (
                 _teacher_call(recipe, window_NTHWC)
@@ -45,6 +50,15 @@ def measure_latencies(recipes: Sequence[Recipe]) -> Latencies:
     seconds = time_interleaved(calls, num_rounds=NUM_ROUNDS, calls_per_round=CALLS_PER_ROUND)
     torch.set_num_threads(num_threads)
     return {_split(name): statistics.median(rounds) * 1e3 for name, rounds in seconds.items()}
+
+
+def _folder_with_models(runs: FinishedRuns) -> Path:
+    for folder in runs.folders:
+        if stage_folder(folder, "int8").is_dir():
+            return folder
+    raise StageMissingError(
+        f"no run of {runs.recipe.name} has its models to be timed: finish one of any split and seed"
+    )
 
 
 def _random_window(recipe: Recipe) -> NDArray[np.uint8]:

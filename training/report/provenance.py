@@ -1,24 +1,23 @@
 """How the figures of a report are made again."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 
-from training.config import Recipe
 from training.machine import describe_machine
-from training.report.collect import finished_runs
+from training.report.collect import FinishedRuns
 from training.workspace import RECIPE_FILE
 
 
-def list_commands(recipes: Mapping[Path, Recipe]) -> list[str]:
-    """Return the commands that make every run of the recipes, by their files, and the report."""
-    runs = [
-        f"python -m training pipeline --recipe {path} {_options(folder)}"
-        for path, recipe in recipes.items()
-        for folder in finished_runs(recipe)
+def list_commands(runs: Sequence[FinishedRuns], out: Path) -> list[str]:
+    """Return the commands that make all the runs, and their report in a folder."""
+    pipelines = [
+        f"python -m training pipeline --recipe {of_recipe.file} {_options(folder)}"
+        for of_recipe in runs
+        for folder in of_recipe.folders
     ]
-    files = " ".join(f"--recipe {path}" for path in recipes)
-    return [*runs, f"python -m training report {files}"]
+    files = " ".join(f"--recipe {of_recipe.file}" for of_recipe in runs)
+    return [*pipelines, f"python -m training report {files} --out {out}"]
 
 
 def _options(folder: Path) -> str:

@@ -18,7 +18,7 @@ from training.config import Recipe
 from training.metrics import count_confusions, measure_reliability
 from training.plots import draw_confusions, draw_front, draw_histories, draw_reliability
 from training.progress import console
-from training.report.collect import Row, collect_rows
+from training.report.collect import Row, collect_rows, find_runs, record_runs
 from training.report.differences import find_differences
 from training.report.latency import Latencies, measure_latencies
 from training.report.provenance import list_commands, name_versions
@@ -26,6 +26,8 @@ from training.report.table import render_markdown, tabulate_differences, tabulat
 
 PAGE = "report.html"
 TABLE = "report.md"
+RECORDS = "runs"
+"""Folder below the report's, of what it read of each run: a later report there counts these too."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,17 +52,21 @@ class Section:
 
 
 def write_report(recipes: Mapping[Path, Recipe], folder: Path) -> None:
-    """Write `report.html` and `report.md` about the finished runs of recipes.
+    """Write `report.html` and `report.md` about the finished runs of recipes, and record these.
+
+    Runs that an earlier report recorded in the folder count as well, so that splits may be trained
+    one at a time, or on several machines.
 
     Args:
         recipes: Whose runs, by their files; every split and seed that was evaluated counts.
         folder: Where to write; made if it does not exist.
 
     Raises:
-        StageMissingError: If a recipe has no finished run.
+        StageMissingError: If a recipe has no finished run, or none with its models.
+        RecipeError: If a run was made by the recipe as it no longer is.
     """
-    rows = collect_rows(tuple(recipes.values()))
-    latencies_ms = measure_latencies(tuple(recipes.values()))
+    runs = find_runs(recipes, folder / RECORDS)
+    rows, latencies_ms = collect_rows(runs), measure_latencies(runs)
     stages = tabulate_stages(rows, latencies_ms)
     differences = tabulate_differences(find_differences(rows), latencies_ms)
     sections = [_overview(rows, latencies_ms), *_sections(rows)]
@@ -69,7 +75,7 @@ def write_report(recipes: Mapping[Path, Recipe], folder: Path) -> None:
         autoescape=select_autoescape(),
         undefined=StrictUndefined,
     )
-    commands, versions = list_commands(recipes), name_versions()
+    commands, versions = list_commands(runs, folder), name_versions()
     page = environment.get_template("report.html.j2").render(
         stages=stages,
         differences=differences,
@@ -77,7 +83,7 @@ def write_report(recipes: Mapping[Path, Recipe], folder: Path) -> None:
         commands=commands,
         versions=versions,
     )
-    folder.mkdir(parents=True, exist_ok=True)
+    record_runs(runs, folder / RECORDS)
     (folder / PAGE).write_text(page, encoding="utf-8")
     markdown = render_markdown((stages, differences), commands, versions)
     (folder / TABLE).write_text(markdown, encoding="utf-8")
