@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchao.quantization.pt2e import (
+    FakeQuantize,
     FusedMovingAvgObsFakeQuantize,
     HistogramObserver,
     MovingAverageMinMaxObserver,
@@ -186,8 +187,12 @@ def convert(qat: QatMobileNet3D) -> dict[str, Tensor]:
 
 
 def _make_weight_quantizer() -> Any:
-    """Return a quantizer whose range is always that of the weights as they are now."""
-    return FusedMovingAvgObsFakeQuantize(
+    """Return a quantizer whose range is always that of the weights as they are now.
+
+    It is not the fused one, which is not symmetric for a channel whose weights all have one sign:
+    with a zero point and half the scale (torch 2.13), its weights would not fit int8.
+    """
+    return FakeQuantize(
         MovingAveragePerChannelMinMaxObserver,
         quant_min=-127,
         quant_max=127,

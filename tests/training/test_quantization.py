@@ -135,6 +135,21 @@ def test_channels_that_normalization_inverts_or_drops_are_converted() -> None:
     torch.testing.assert_close(int8_NK, simulated_NK, atol=0.02 * simulated_NK.std().item(), rtol=0)
 
 
+def test_channels_whose_weights_have_one_sign_are_converted() -> None:
+    network = make_network()
+    for layer in network.layers():
+        layer.conv.weight.data[0].abs_()
+        layer.conv.weight.data[1].abs_().neg_()
+    network.head.weight.data[0].abs_()
+    qat = calibrate(network)
+    windows = make_windows(seed=1)[0]
+
+    with torch.no_grad():
+        simulated_NK, int8_NK = qat(windows), answer_in_int8(qat, windows)
+
+    torch.testing.assert_close(int8_NK, simulated_NK, atol=0.02 * simulated_NK.std().item(), rtol=0)
+
+
 def test_training_brings_the_loss_down() -> None:
     losses = train(make_calibrated().train(), num_steps=40, learning_rate=3e-3)
 
