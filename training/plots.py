@@ -64,14 +64,12 @@ def draw_histories(
 
 def draw_front(points: Mapping[str, tuple[float, float]]) -> Figure:
     """Draw accuracy (0-1) against latency (milliseconds, logarithmic), a named point each."""
-    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
     for name, (latency_ms, accuracy) in points.items():
-        axes.scatter(latency_ms, accuracy)
-        axes.annotate(
-            name, (latency_ms, accuracy), xytext=(5, 4), textcoords="offset points", fontsize=8
-        )
+        axes.scatter(latency_ms, accuracy, label=name)
     axes.set(xscale="log", xlabel="milliseconds a clip, one thread", ylabel="balanced accuracy")
-    axes.margins(x=0.25, y=0.15)
+    axes.margins(x=0.15, y=0.15)
     axes.grid(alpha=0.3)
+    figure.legend(loc="outside right upper", fontsize=8)
     return figure
