@@ -150,10 +150,9 @@ def _find_folders(recipe: Recipe, records: Path) -> tuple[Path, ...]:
     if not found:
         raise StageMissingError(f"{parents[-1]} holds no run that was evaluated")
     folders = tuple(found[name] for name in sorted(found))
+    now = _without_variant(describe_decisive(recipe))
     for folder in folders:
-        if _without_variant(_read(folder / RECIPE_FILE)) != _without_variant(
-            describe_decisive(recipe)
-        ):
+        if _without_variant(_read(folder / RECIPE_FILE)) != now:
             raise RecipeError(f"{folder} was made by another recipe than {recipe.name} now is")
     return folders
 
