@@ -19,6 +19,7 @@ from torch.optim.lr_scheduler import LRScheduler, MultiStepLR, OneCycleLR
 from training.data.examples import DataError
 from training.data.views import Batch, TrainingViews, epoch_keys, load_batches
 from training.distributed import synchronize_norms
+from training.precision import Precision
 
 # calvintanama/qd-driver-activity-reco, config/train/studentteacher.yaml: momentum, gamma, and the
 # milestones 50 and 100 of 200 epochs.
@@ -41,8 +42,8 @@ class FitConfig(BaseModel):
         label_smoothing: Share of the target spread over all classes.
         max_grad_norm: Gradients are scaled down to this norm.
         precision: `32-true`, or `bf16-mixed`, which is faster on GPUs and, for a teacher, on
-            processors that compute in it (1.3 to 1.6 times on those with AMX, 2.7 on Zen 5), and
-            slower on others.
+            processors that compute in it (1.3 to 1.6 times on those with AMX, 2.7 on Zen 5); on
+            others it means `32-true`, and the output says so.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,7 +56,7 @@ class FitConfig(BaseModel):
     warmup_ratio: float = Field(default=0.2, gt=0, lt=1)
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
     max_grad_norm: float = Field(default=5.0, gt=0)
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    precision: Precision = "32-true"
 
 
 class Loss(Protocol):

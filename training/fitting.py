@@ -16,6 +16,7 @@ from training.config import RecipeError
 from training.engine import Fit, FitConfig, Loss, read_state
 from training.inference import measure_network
 from training.memory import keep_freed_memory
+from training.precision import usable_precision
 from training.progress import report, show_progress
 from training.workspace import Workspace
 
@@ -88,7 +89,7 @@ def _make_fabric(workspace: Workspace, stage: str, config: FitConfig) -> Fabric:
             accelerator=recipe.device,
             devices=recipe.num_devices,
             strategy="ddp_spawn" if recipe.num_devices > 1 else "auto",
-            precision=config.precision,
+            precision=usable_precision(config.precision, recipe.device),
             loggers=TensorBoardLogger(workspace.path("tensorboard"), name=stage, version=""),
         )
     except RuntimeError as exc:

@@ -18,6 +18,7 @@ from training.config import Recipe
 from training.data.views import TrainingViews, ViewKey, load_batches
 from training.fitting import NUM_VIEW_WORKERS, Validation, fit_network
 from training.losses import LabelLoss
+from training.precision import usable_precision
 from training.progress import console, show_progress
 from training.published import read_start_weights
 from training.workspace import Workspace
@@ -106,9 +107,9 @@ def _save(path: Path, logits_NK: NDArray[np.float32]) -> None:
 def _answer_view(
     teacher: nn.Module, views: TrainingViews, view: int, *, recipe: Recipe
 ) -> NDArray[np.float32]:
-    """Return `logits_NK` for one view, computed in the precision that the teacher learned in."""
-    is_mixed = recipe.teacher.fit.precision == "bf16-mixed"
-    precision = torch.autocast(recipe.device, dtype=torch.bfloat16, enabled=is_mixed)
+    """Return `logits_NK` for one view, in the precision that the teacher learns in."""
+    precision = usable_precision(recipe.teacher.fit.precision, recipe.device)
+    mixed = torch.autocast(recipe.device, dtype=torch.bfloat16, enabled=precision == "bf16-mixed")
     keys = [ViewKey(index, view) for index in range(len(views))]
     batches = [
         keys[start : start + LOGITS_BATCH_SIZE] for start in range(0, len(keys), LOGITS_BATCH_SIZE)
@@ -117,7 +118,7 @@ def _answer_view(
     with (
         show_progress(f"teacher logits, view {view}") as progress,
         torch.inference_mode(),
-        precision,
+        mixed,
     ):
         for batch in load_batches(views, batches, num_workers=NUM_VIEW_WORKERS):
             answers.append(teacher(batch.windows_BTHWC.to(recipe.device)).float().cpu().numpy())
