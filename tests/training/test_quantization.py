@@ -150,6 +150,30 @@ def test_channels_whose_weights_have_one_sign_are_converted() -> None:
     torch.testing.assert_close(int8_NK, simulated_NK, atol=0.02 * simulated_NK.std().item(), rtol=0)
 
 
+def test_two_products_fit_sixteen_bits() -> None:
+    qat = make_calibrated().train()
+    train(qat)
+
+    stored = [tensor for tensor in convert(qat).values() if tensor.dtype == torch.int8]
+
+    assert len(stored) == len(list(qat.layers())) + 1
+    assert all(2 * 255 * tensor.abs().max().item() <= 2**15 - 1 for tensor in stored)
+    assert all(tensor.flatten(1).abs().amax(dim=1).eq(64).all() for tensor in stored)
+
+
+def test_weights_that_are_all_the_largest_are_converted() -> None:
+    network = make_network()
+    for layer in network.layers():
+        layer.conv.weight.data.sign_().mul_(layer.conv.weight[0].numel() ** -0.5)
+    qat = calibrate(network)
+    windows = make_windows(seed=1)[0]
+
+    with torch.no_grad():
+        simulated_NK, int8_NK = qat(windows), answer_in_int8(qat, windows)
+
+    torch.testing.assert_close(int8_NK, simulated_NK, atol=0.02 * simulated_NK.std().item(), rtol=0)
+
+
 def test_training_brings_the_loss_down() -> None:
     losses = train(make_calibrated().train(), num_steps=40, learning_rate=3e-3)
 
