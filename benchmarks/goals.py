@@ -233,7 +233,7 @@ GOALS = (
         read=_videos_better("processor_s_per_request"),
         shortfall="Of 27 processor ms of a small video libavcodec takes 17.5 and scaling 2.5, "
         "which peers spend, too; 1.3 would leave less for all the rest than the network needs. "
-        "`decode=fast` reaches it, but changes 1.6 % of the answers, so that it is no default. "
+        "`decode=fast` reaches it, but changes 1.9 % of the answers, so that it is no default. "
         "Tried and kept: garbage collection that passes over what stays, windows in mapped files, "
         "arrays read without a thread in between. Refused ones of eight clients ask again at "
         "once, without heeding `Retry-After`, and a longer queue would let the p99 at 110 % load "
