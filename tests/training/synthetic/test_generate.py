@@ -6,6 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 
 from models.labels import DRIVE_AND_ACT_LABELS
@@ -115,6 +116,20 @@ def test_callers_that_share_a_folder_take_turns(dataset: Path, tiny: SyntheticCo
 
     assert num_frames == [0] * 32
     assert _csv(dataset, "train").read_bytes() == before
+
+
+def test_caller_that_waits_says_for_what(
+    dataset: Path, tiny: SyntheticConfig, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with FileLock(dataset / "synthetic.lock"):
+            waiting = pool.submit(generate, tiny, dataset)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=2)
+            output = capsys.readouterr().out
+
+        assert waiting.result() == 0
+    assert output == f"waiting for another run, which makes the drivers in {dataset}\n"
 
 
 def test_folder_of_another_configuration_is_refused(dataset: Path, tiny: SyntheticConfig) -> None:

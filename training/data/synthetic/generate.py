@@ -6,7 +6,7 @@ from concurrent.futures import as_completed
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
+from filelock import AcquireReturnProxy, FileLock, Timeout
 
 from models.labels import DRIVE_AND_ACT_LABELS
 from training.data.drive_and_act import annotation_path
@@ -17,6 +17,7 @@ from training.data.synthetic.frequency import RELATIVE_FREQUENCY
 from training.data.synthetic.people import draw_person
 from training.data.synthetic.writer import PART, ChunkRow, write_rows, write_videos
 from training.processes import worker_processes
+from training.progress import console
 
 _RECORD = "synthetic.json"
 _LOCK = "synthetic.lock"
@@ -27,7 +28,7 @@ def generate(
 ) -> int:
     """Write a data set in the layout of Drive&Act, going on where an earlier call stopped.
 
-    A call waits for others that write to the same folder, and then finds what they made.
+    A call waits for others that write to the same folder, says so, and then finds what they made.
 
     Returns the number of frames that were rendered.
 
@@ -40,8 +41,17 @@ def generate(
         DataError: If the folder holds a data set of another configuration.
     """
     root.mkdir(parents=True, exist_ok=True)
-    with FileLock(root / _LOCK):
+    with _wait_for_turn(root):
         return _generate(config, root, progress=progress)
+
+
+def _wait_for_turn(root: Path) -> AcquireReturnProxy[FileLock]:
+    lock = FileLock(root / _LOCK)
+    try:
+        return lock.acquire(blocking=False)
+    except Timeout:
+        console.print(f"waiting for another run, which makes the drivers in {root}")
+        return lock.acquire()
 
 
 def _generate(
