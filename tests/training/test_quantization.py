@@ -32,16 +32,20 @@ def make_calibrated() -> QatMobileNet3D:
     return copy.deepcopy(_calibrated())
 
 
-def answer_in_int8(
+def assert_converts(
     qat: QatMobileNet3D,
     windows: Tensor,
     *,
     config: NetworkConfig = TINY_CONFIG,
     spec: ClipSpec = TINY_SPEC,
-) -> Tensor:
+) -> None:
+    """Assert that the converted network computes what was simulated."""
     network = build_int8_mobilenet3d(convert(qat), config=config, spec=spec, num_classes=3)
-    logits_NK: Tensor = network(windows)
-    return logits_NK
+    with torch.no_grad():
+        simulated_NK, int8_NK = qat(windows), network(windows)
+
+    # The simulation adds in float32: now and then a byte falls on the other side of one half.
+    torch.testing.assert_close(int8_NK, simulated_NK, atol=0.02 * simulated_NK.std().item(), rtol=0)
 
 
 def train(qat: QatMobileNet3D, *, num_steps: int = 4, learning_rate: float = 1e-3) -> list[float]:
@@ -101,24 +105,15 @@ def test_converted_network_computes_what_was_simulated(
     qat = calibrate(make_network(config=config, spec=spec), spec=spec)
     windows = make_windows(batch_size=8, seed=1, spec=spec)[0]
 
-    with torch.no_grad():
-        simulated_NK = qat(windows)
-        int8_NK = answer_in_int8(qat, windows, config=config, spec=spec)
-
-    # The simulation adds in float32: now and then a byte falls on the other side of one half.
-    torch.testing.assert_close(int8_NK, simulated_NK, atol=0.02 * simulated_NK.std().item(), rtol=0)
+    assert_converts(qat, windows, config=config, spec=spec)
 
 
 def test_trained_network_converts_to_what_was_simulated() -> None:
     qat = make_calibrated().train()
     train(qat)
     qat.eval()
-    windows = make_windows(batch_size=8, seed=1)[0]
 
-    with torch.no_grad():
-        simulated_NK, int8_NK = qat(windows), answer_in_int8(qat, windows)
-
-    torch.testing.assert_close(int8_NK, simulated_NK, atol=0.02 * simulated_NK.std().item(), rtol=0)
+    assert_converts(qat, make_windows(batch_size=8, seed=1)[0])
 
 
 def test_channels_that_normalization_inverts_or_drops_are_converted() -> None:
@@ -127,12 +122,8 @@ def test_channels_that_normalization_inverts_or_drops_are_converted() -> None:
         layer.norm.weight.data[0] *= -1.0
         layer.norm.weight.data[1] = 0.0
     qat = calibrate(network)
-    windows = make_windows(seed=1)[0]
 
-    with torch.no_grad():
-        simulated_NK, int8_NK = qat(windows), answer_in_int8(qat, windows)
-
-    torch.testing.assert_close(int8_NK, simulated_NK, atol=0.02 * simulated_NK.std().item(), rtol=0)
+    assert_converts(qat, make_windows(seed=1)[0])
 
 
 def test_channels_whose_weights_have_one_sign_are_converted() -> None:
@@ -142,12 +133,8 @@ def test_channels_whose_weights_have_one_sign_are_converted() -> None:
         layer.conv.weight.data[1].abs_().neg_()
     network.head.weight.data[0].abs_()
     qat = calibrate(network)
-    windows = make_windows(seed=1)[0]
 
-    with torch.no_grad():
-        simulated_NK, int8_NK = qat(windows), answer_in_int8(qat, windows)
-
-    torch.testing.assert_close(int8_NK, simulated_NK, atol=0.02 * simulated_NK.std().item(), rtol=0)
+    assert_converts(qat, make_windows(seed=1)[0])
 
 
 def test_two_products_fit_sixteen_bits() -> None:
@@ -166,12 +153,8 @@ def test_weights_that_are_all_the_largest_are_converted() -> None:
     for layer in network.layers():
         layer.conv.weight.data.sign_().mul_(layer.conv.weight[0].numel() ** -0.5)
     qat = calibrate(network)
-    windows = make_windows(seed=1)[0]
 
-    with torch.no_grad():
-        simulated_NK, int8_NK = qat(windows), answer_in_int8(qat, windows)
-
-    torch.testing.assert_close(int8_NK, simulated_NK, atol=0.02 * simulated_NK.std().item(), rtol=0)
+    assert_converts(qat, make_windows(seed=1)[0])
 
 
 def test_training_brings_the_loss_down() -> None:
