@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch._inductor import config as inductor_config
 
-from benchmarks.pairs import NUM_CALIBRATION_WINDOWS, Pair, make_windows
 from models.card import ONNX_FILE, WEIGHTS_FILE, read_card
 from models.checkpoint import load_strictly, read_weights
 from models.classifier import load_classifier
 from models.networks.mobilenet3d import MobileNet3D, build_mobilenet3d
 from models.runtimes import RuntimeName
 from models.runtimes.openvino import compile_settings, shared_core
+from training.pairs import NUM_CALIBRATION_WINDOWS, Pair, make_windows
 
 Precision = Literal["fp32", "int8"]
 Infer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]

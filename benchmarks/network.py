@@ -11,11 +11,11 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from benchmarks.engines import OURS, PAPERS_FLOAT, PAPERS_INT8, PEERS, Engine
-from benchmarks.pairs import Pair, write_pair
 from benchmarks.race import MAX_FLOAT_ERROR, MIN_INT8_COSINE, Result, race
 from models.card import ONNX_FILE, WEIGHTS_FILE, NetworkConfig, Stem, read_card
 from models.registry import ModelRegistry
 from models.spec import ClipSpec
+from training.pairs import Pair, write_pair
 from training.timing import median_ratio, ratio_interval, summarize
 
 NUM_ROUNDS = 15

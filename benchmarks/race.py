@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.engines import Engine, Infer, Precision
-from benchmarks.pairs import Pair, make_windows
 from models.card import read_card
+from training.pairs import Pair, make_windows
 from training.timing import time_interleaved
 
 NUM_COMPARED_WINDOWS = 4

@@ -1,9 +1,13 @@
 """How long a clip takes each model, all of them in turn, on one thread.
 
+Models of random weights are timed, which take as long as trained ones: so runs that were recorded
+elsewhere, whose weights are not at hand, are timed with the others.
+
 Tensor legend: N clips, T frames, H W pixels, C channels.
 """
 
 import statistics
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -12,12 +16,12 @@ import torch
 from numpy.typing import NDArray
 
 from models.classifier import load_classifier
-from training.artifacts import stage_folder
+from training.artifacts import QUANTIZED_STAGES
 from training.config import Recipe
+from training.pairs import Pair, make_windows, write_pair
 from training.report.collect import FinishedRuns, measured_stages
 from training.teacher import build_teacher
 from training.timing import time_interleaved
-from training.workspace import StageMissingError
 
 NUM_ROUNDS = 7
 CALLS_PER_ROUND = 5
@@ -27,43 +31,34 @@ Latencies = Mapping[tuple[str, str], float]
 
 
 def measure_latencies(runs: Sequence[FinishedRuns]) -> Latencies:
-    """Time every stage of every recipe.
+    """Time every stage of every recipe: students on openvino as they are served, teachers in torch.
 
-    Students run on openvino as they are served, teachers in eager torch.
-
-    Raises:
-        StageMissingError: If no run of a recipe has its models at hand, but records alone.
+    Stages that compute the same, as those of the float student do, are timed each for itself: how
+    far they are from each other is how far to trust the rest.
     """
-    calls: dict[str, Callable[[], object]] = {}
-    for of_recipe in runs:
-        recipe = of_recipe.recipe
-        window_NTHWC = _random_window(recipe)
-        folder = _folder_with_models(of_recipe)
-        for stage in measured_stages(recipe):
-            calls[f"{recipe.name}/{stage}"] = (
-                _teacher_call(recipe, window_NTHWC)
-                if stage == "teacher"
-                else _student_call(folder, stage, window_NTHWC)
-            )
+    calls: dict[tuple[str, str], Callable[[], object]] = {}
     num_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    seconds = time_interleaved(calls, num_rounds=NUM_ROUNDS, calls_per_round=CALLS_PER_ROUND)
-    torch.set_num_threads(num_threads)
-    return {_split(name): statistics.median(rounds) * 1e3 for name, rounds in seconds.items()}
+    with tempfile.TemporaryDirectory() as folder:
+        for index, of_recipe in enumerate(runs):
+            recipe = of_recipe.recipe
+            pair = write_pair(
+                Path(folder) / str(index), config=recipe.student.network, spec=recipe.spec
+            )
+            for stage in measured_stages(recipe):
+                calls[recipe.name, stage] = _build_call(recipe, stage, pair)
+        torch.set_num_threads(1)
+        seconds = time_interleaved(calls, num_rounds=NUM_ROUNDS, calls_per_round=CALLS_PER_ROUND)
+        torch.set_num_threads(num_threads)
+    return {stage: statistics.median(rounds) * 1e3 for stage, rounds in seconds.items()}
 
 
-def _folder_with_models(runs: FinishedRuns) -> Path:
-    for folder in runs.folders:
-        if stage_folder(folder, "int8").is_dir():
-            return folder
-    raise StageMissingError(
-        f"no run of {runs.recipe.name} has its models to be timed: finish one of any split and seed"
-    )
-
-
-def _random_window(recipe: Recipe) -> NDArray[np.uint8]:
-    shape = (1, *recipe.spec.clip_shape)
-    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+def _build_call(recipe: Recipe, stage: str, pair: Pair) -> Callable[[], object]:
+    window_NTHWC = make_windows(recipe.spec, num_windows=1, seed=0)
+    if stage == "teacher":
+        return _teacher_call(recipe, window_NTHWC)
+    folder = pair.int8 if stage in QUANTIZED_STAGES else pair.fp32
+    runtime = load_classifier(folder, runtime_name="openvino", num_threads=1).runtime
+    return lambda: runtime.infer(window_NTHWC)
 
 
 def _teacher_call(recipe: Recipe, window_NTHWC: NDArray[np.uint8]) -> Callable[[], object]:
@@ -75,17 +70,3 @@ def _teacher_call(recipe: Recipe, window_NTHWC: NDArray[np.uint8]) -> Callable[[
             return teacher(windows)
 
     return call
-
-
-def _student_call(
-    folder: Path, stage: str, window_NTHWC: NDArray[np.uint8]
-) -> Callable[[], object]:
-    classifier = load_classifier(
-        stage_folder(folder, stage), runtime_name="openvino", num_threads=1
-    )
-    return lambda: classifier.runtime.infer(window_NTHWC)
-
-
-def _split(name: str) -> tuple[str, str]:
-    recipe, _, stage = name.partition("/")
-    return recipe, stage

@@ -62,7 +62,7 @@ def write_report(recipes: Mapping[Path, Recipe], folder: Path) -> None:
         folder: Where to write; made if it does not exist.
 
     Raises:
-        StageMissingError: If a recipe has no finished run, or none with its models.
+        StageMissingError: If a recipe has no finished run.
         RecipeError: If a run was made by the recipe as it no longer is.
     """
     runs = find_runs(recipes, folder / RECORDS)

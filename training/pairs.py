@@ -1,4 +1,4 @@
-"""Pairs of model folders to race: a float network and its int8 twin, with random weights.
+"""Pairs of model folders to be timed: a float network and its int8 twin, with random weights.
 
 Axes: N windows, T frames, H W pixels, C channels.
 """
