@@ -44,21 +44,17 @@ def measure_latencies(runs: Sequence[FinishedRuns]) -> Latencies:
             pair = write_pair(
                 Path(folder) / str(index), config=recipe.student.network, spec=recipe.spec
             )
+            window_NTHWC = make_windows(recipe.spec, num_windows=1, seed=0)
             for stage in measured_stages(recipe):
-                calls[recipe.name, stage] = _build_call(recipe, stage, pair)
+                calls[recipe.name, stage] = (
+                    _teacher_call(recipe, window_NTHWC)
+                    if stage == "teacher"
+                    else _student_call(pair, stage, window_NTHWC)
+                )
         torch.set_num_threads(1)
         seconds = time_interleaved(calls, num_rounds=NUM_ROUNDS, calls_per_round=CALLS_PER_ROUND)
         torch.set_num_threads(num_threads)
     return {stage: statistics.median(rounds) * 1e3 for stage, rounds in seconds.items()}
-
-
-def _build_call(recipe: Recipe, stage: str, pair: Pair) -> Callable[[], object]:
-    window_NTHWC = make_windows(recipe.spec, num_windows=1, seed=0)
-    if stage == "teacher":
-        return _teacher_call(recipe, window_NTHWC)
-    folder = pair.int8 if stage in QUANTIZED_STAGES else pair.fp32
-    runtime = load_classifier(folder, runtime_name="openvino", num_threads=1).runtime
-    return lambda: runtime.infer(window_NTHWC)
 
 
 def _teacher_call(recipe: Recipe, window_NTHWC: NDArray[np.uint8]) -> Callable[[], object]:
@@ -70,3 +66,9 @@ def _teacher_call(recipe: Recipe, window_NTHWC: NDArray[np.uint8]) -> Callable[[
             return teacher(windows)
 
     return call
+
+
+def _student_call(pair: Pair, stage: str, window_NTHWC: NDArray[np.uint8]) -> Callable[[], object]:
+    folder = pair.int8 if stage in QUANTIZED_STAGES else pair.fp32
+    runtime = load_classifier(folder, runtime_name="openvino", num_threads=1).runtime
+    return lambda: runtime.infer(window_NTHWC)
