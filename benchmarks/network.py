@@ -85,6 +85,7 @@ def measure_networks(
     )
     return {
         **_describe(raced["shipped"]),
+        "models": [read_card(folder).reference for folder in (pair.fp32, pair.int8)],
         "file_bytes": {"fp32": _file_bytes(pair.fp32), "int8": _file_bytes(pair.int8)},
         "grid": _measure_grid(grid, engines),
     }
@@ -96,7 +97,7 @@ def render_networks(result: dict[str, Any]) -> str:
         "## Networks",
         _render_goals(result["grid"]),
         HOW_COMPARED,
-        "### Shipped pair, one thread",
+        f"### Shipped pair, one thread: {' and '.join(result['models'])}",
         _render_times({"shipped": result}),
     ]
     for place in result["grid"]:

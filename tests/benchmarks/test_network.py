@@ -33,7 +33,8 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         return measure_networks(registry, grid=[shape], engines=OURS)
 
 
-def test_shipped_pair_has_times_ratios_and_sizes(result: dict[str, Any]) -> None:
+def test_shipped_pair_has_names_times_ratios_and_sizes(result: dict[str, Any]) -> None:
+    assert result["models"] == ["tiny-fp32@1", "tiny-int8@1"]
     assert set(result["times"]) == set(OURS)
     assert result["int8_on_openvino_is_faster_by"]["int8 on openvino"] == 1
     assert result["file_bytes"]["int8"]["model.onnx"] < result["file_bytes"]["fp32"]["model.onnx"]
@@ -50,6 +51,7 @@ def test_section_names_every_engine_and_says_what_was_not_measured(result: dict[
     section = render_networks(result)
 
     assert section.startswith("## Networks\n")
+    assert "### Shipped pair, one thread: tiny-fp32@1 and tiny-int8@1" in section
     assert all(f"| {name} |" in section for name in OURS)
     assert "| 64 px, width 0.25, 1 thread | 3x3x3 | not measured | not measured |" in section
 
