@@ -10,11 +10,15 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from app.errors import ClientDisconnectedError, DeadlineExceededError
+from app.gates import QueueFullError
 from app.records import get_record
 from app.service import Service
 from app.uploads import Upload, UploadKind, UploadLimits, open_spool, receive_upload
 
 T = TypeVar("T")
+REFUSAL_S = 0.1
+"""How long a refusal for a full queue is held back: clients that ask again at once, without heeding
+`Retry-After`, would take a third of the processor from those that are answered."""
 
 
 async def answer_upload(
@@ -36,15 +40,16 @@ async def answer_upload(
 
     Raises:
         RateExceededError: If the client asks too often.
-        QueueFullError: If as many uploads are held as may be.
+        QueueFullError: If as many uploads are held as may be, or as much work waits as may.
         DeadlineExceededError: If the time is over.
         ClientDisconnectedError: If the client went away.
     """
     record = get_record(request)
     service.rates.admit(_client_of(request))
     async with (
-        _deadline(timeout_s),
         service.uploads.enter(),
+        _refusal_held_back(),
+        _deadline(timeout_s),
         open_spool(service.spool) as folder,
     ):
         with record.measure("upload"):
@@ -57,6 +62,15 @@ def _client_of(request: Request) -> str:
     """Return who asks, by the name of the API key or else by address."""
     address = request.client.host if request.client else ""
     return get_record(request).key or address
+
+
+@asynccontextmanager
+async def _refusal_held_back() -> AsyncIterator[None]:
+    try:
+        yield
+    except QueueFullError:
+        await asyncio.sleep(REFUSAL_S)
+        raise
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from app import uploads
+from app.api import exchange
 from app.decoding import DecodePool, DecodeTimeoutError, DecodeWorkerDiedError
 from app.gates import QueueFullError
 from models.video.windows import VideoWindows
@@ -164,6 +165,25 @@ def test_no_more_uploads_are_held_than_may_be(
 
     assert assert_problem(refused, 503, "queue_full")["queue"] == "upload"
     assert answers[0].status_code == 200
+
+
+def test_refusal_is_held_back_in_a_place_of_its_own(
+    model_dir: Path, clip_path: Path, slow: SlowDecoding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "REFUSAL_S", 0.5)
+    settings = make_settings(model_dir, cores=1, decode_queue_s=3)
+    with run_service(settings) as running, posting(running.client, clip_path, number=2) as answers:
+        service = running.service
+        wait_for(lambda: service.lanes.num_waiting == 1)
+        with posting(running.client, clip_path, number=1) as refused:
+            wait_for(lambda: service.uploads.num_inside == 3)
+            slow.let_go()
+            wait_for(lambda: service.uploads.num_inside == 1)
+            num_held_back = service.uploads.num_inside
+
+    assert num_held_back == 1
+    assert_problem(refused[0], 503, "queue_full")
+    assert [response.status_code for response in answers] == [200, 200]
 
 
 def test_request_that_takes_too_long_is_given_up(
