@@ -66,6 +66,7 @@ def _client_of(request: Request) -> str:
 
 @asynccontextmanager
 async def _refusal_held_back() -> AsyncIterator[None]:
+    """Let a refusal wait; within an upload's place, which bounds how many are held with a body."""
     try:
         yield
     except QueueFullError:
