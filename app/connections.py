@@ -99,6 +99,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._is_in_head = False
         self._is_in_body = False
         self._num_head_bytes = 0
+        self._num_body_bytes_left = 0
         self._refusal = MALFORMED
         self._answering: RequestResponseCycle | None = None
 
@@ -117,13 +118,16 @@ class LimitedProtocol(HttpToolsProtocol):
         self._stop_write_timer()
 
     def data_received(self, data: bytes) -> None:
-        """Take in what arrived, in pieces, or more of a head could come at once than is allowed."""
-        for start in range(0, len(data), MAX_HEAD_BYTES):
-            if self.transport.is_closing():
-                return
-            piece = data[start : start + MAX_HEAD_BYTES]
+        """Take in what arrived, in pieces, or more of a head could come at once than is allowed.
+
+        A piece is larger where all of it is of a body, as the head before that has announced.
+        """
+        start = 0
+        while start < len(data) and not self.transport.is_closing():
+            piece = data[start : start + max(MAX_HEAD_BYTES, self._num_body_bytes_left)]
             super().data_received(piece)
             self._count_head(len(piece))
+            start += len(piece)
 
     def _count_head(self, num_bytes: int) -> None:
         self._num_head_bytes = self._num_head_bytes + num_bytes if self._is_in_head else 0
@@ -145,12 +149,18 @@ class LimitedProtocol(HttpToolsProtocol):
         if num_bytes > MAX_HEAD_BYTES:
             self._refusal = HEAD_TOO_LARGE
             raise HttpParserError(HEAD_TOO_LARGE.title)
+        self._num_body_bytes_left = int(dict(self.headers).get(b"content-length", 0))
         super().on_headers_complete()
         self._places.mark(self, is_idle=False)
 
+    def on_body(self, body: bytes) -> None:
+        """Take in a part of a body."""
+        self._num_body_bytes_left -= len(body)
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         """Note that a request has arrived as a whole."""
-        self._is_in_body = False
+        self._is_in_body, self._num_body_bytes_left = False, 0
         if self._is_idle:
             self._stop_timer()
         super().on_message_complete()

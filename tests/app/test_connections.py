@@ -15,6 +15,7 @@ from tests.app.running import Running, make_settings, run_service, wait_for
 
 LIVE = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
 UPLOAD = f"POST {VIDEO} HTTP/1.1\r\nHost: x\r\nContent-Type: video/mp4\r\n".encode()
+WITH_BODY = UPLOAD + b"Content-Length: 50000\r\n\r\n" + bytes(50000)
 FILE_PATH = "/static-offline-docs/swagger-ui-bundle.js"
 FILE = f"GET {FILE_PATH} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
 
@@ -63,6 +64,7 @@ def test_what_is_no_http_is_answered_with_a_problem_and_closed(
         b"GET /health/live HTTP/1.1\r\n" + b"X: a\r\n" * MAX_HEAD_BYTES + b"\r\n",
         b"GET /health/live HTTP/1.1\r\nX: " + b"a" * 5 * MAX_HEAD_BYTES,  # goes on and on
         LIVE + b"GET /health/live HTTP/1.1\r\nX: " + b"a" * 5 * MAX_HEAD_BYTES,
+        WITH_BODY + b"GET /health/live HTTP/1.1\r\nX: " + b"a" * 2 * MAX_HEAD_BYTES,
     ],
 )
 def test_large_head_is_refused(running: Running, head: bytes) -> None:
@@ -73,6 +75,16 @@ def test_large_head_is_refused(running: Running, head: bytes) -> None:
     last = received[received.rindex(b"HTTP/1.1 ") :]
     assert parse_answer(last).status == 431
     assert parse_answer(last).problem["code"] == "head_too_large"
+
+
+def test_head_after_a_body_larger_than_a_head_is_taken(running: Running) -> None:
+    head = b"GET /health/live HTTP/1.1\r\nX: " + b"a" * (MAX_HEAD_BYTES - 1000)
+
+    with connecting(running.client) as connection:
+        connection.sendall(WITH_BODY + head + b"\r\nConnection: close\r\n\r\n")
+        received = read_to_end(connection)
+
+    assert parse_answer(received[received.rindex(b"HTTP/1.1 ") :]).status == 200
 
 
 def test_head_below_the_limit_is_taken(running: Running) -> None:
