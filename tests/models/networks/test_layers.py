@@ -26,7 +26,7 @@ def test_plan_knows_the_shapes_that_torch_computes() -> None:
     assert tuple(out.shape[2:]) == PLAN.out_size((5, 9, 8))
 
 
-@pytest.mark.parametrize("num_frames", [1, 2, 3])
+@pytest.mark.parametrize("num_frames", [1, 2, 3, 8])
 @pytest.mark.parametrize("stride", [1, 2])
 def test_convolution_and_its_gradients_are_those_of_torch(num_frames: int, stride: int) -> None:
     plan = replace(PLAN, stride=(stride, stride, stride))
@@ -41,6 +41,19 @@ def test_convolution_and_its_gradients_are_those_of_torch(num_frames: int, strid
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
     gradients = [torch.autograd.grad(out.square().sum(), inputs) for out in (ours, theirs)]
     torch.testing.assert_close(*gradients, atol=1e-3, rtol=1e-4)
+
+
+def test_gradients_under_autocast_are_those_without() -> None:
+    maps = torch.randn(2, 8, 3, 5, 6)
+    weight = torch.randn(PLAN.weight_shape, requires_grad=True)
+
+    with torch.autocast("cpu", torch.bfloat16):
+        out = convolve(maps, weight, None, PLAN)
+    (rounded,) = torch.autograd.grad(out.sum(), weight)
+    (exact,) = torch.autograd.grad(convolve(maps, weight, None, PLAN).sum(), weight)
+
+    assert (out.dtype, rounded.dtype) == (torch.bfloat16, torch.float32)
+    torch.testing.assert_close(rounded, exact, atol=0.1, rtol=0.02)
 
 
 def test_folded_convolution_equals_convolution_and_normalization() -> None:
