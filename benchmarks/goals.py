@@ -214,6 +214,8 @@ GOALS = (
         bound="at most",
         limit=2,
         read=_more_ms(IN_WORKER),
+        shortfall="Five rounds say from 0.5 ms less to 3.5 ms more, on a machine where the same "
+        "decoding takes from 48 to 60 ms: they do not tell. The run before them said 1.64 ms.",
     ),
     Goal(
         words="videos per second on two cores, times those on one",
@@ -235,11 +237,8 @@ GOALS = (
         "17.5 and scaling 2.5, which peers spend, too; 1.3 would leave less for all the rest than "
         "the network needs. `decode=fast` reaches it, but changes 1.9 % of the answers, so that it "
         "is no default. Tried and kept: garbage collection that passes over what stays, windows in "
-        "mapped files, arrays read without a thread in between. Refused ones of eight clients "
-        "asked again at once, without heeding `Retry-After`, and a longer queue would let the p99 "
-        "at 110 % load grow past its bound. Since these figures a refusal is held back for a tenth "
-        "of a second: 46 processor ms a video instead of 64, 39 videos a second instead of 27, "
-        "and a p99 of 181 ms instead of 272 (medians of five rounds in turns).",
+        "mapped files, arrays read without a thread in between, refusals that are held back for a "
+        "tenth of a second, so that clients who ask again at once do not take the processor.",
     ),
     Goal(
         words="p99 of videos against the best peer's, times shorter",
@@ -247,7 +246,6 @@ GOALS = (
         bound="at least",
         limit=1,
         read=_videos_better("p99_s"),
-        shortfall="With eight clients at once, for the same reason.",
     ),
     Goal(
         words="a video's answer, times decoding and network in process",
@@ -266,7 +264,7 @@ GOALS = (
         bound="at most",
         limit=2,
         read=_more_ms(NPY),
-        shortfall="1.91 ms where the smallest video was decoded in 27 ms; here it took 61, and "
+        shortfall="1.91 ms where the smallest video was decoded in 27 ms; here it took 57, and "
         "HTTP, two turns of a thread, metrics and the log became as much slower.",
     ),
     Goal(
@@ -282,8 +280,8 @@ GOALS = (
         bound="at most",
         limit=1.5,
         read=lambda service: {"median": service["alone"]["ready_s"]["median"]},
-        shortfall="1.31 s where the smallest video was decoded in 27 ms, not in 61; the naive "
-        "handler, which has no workers and checks no models, took 0.61 s there and 1.34 s here.",
+        shortfall="1.31 s where the smallest video was decoded in 27 ms, not in 57; the naive "
+        "handler, which has no workers and checks no models, took 0.61 s there and 1.16 s here.",
     ),
     Goal(
         words="memory at rest with both checkpoints, MB",
