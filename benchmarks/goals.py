@@ -265,7 +265,8 @@ GOALS = (
         limit=2,
         read=_more_ms(NPY),
         shortfall="1.91 ms where the smallest video was decoded in 27 ms; here it took 57, and "
-        "HTTP, two turns of a thread, metrics and the log became as much slower.",
+        "HTTP, two turns of a thread, metrics and the log became as much slower. The naive "
+        "handler, which has none but HTTP, answers 197 arrays a second here: 2.2 ms more.",
     ),
     Goal(
         words="p99 of accepted videos at 110 % load, times that of a single client",
