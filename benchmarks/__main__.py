@@ -1,7 +1,8 @@
 """Measure the networks, decoding and the service: `python -m benchmarks [CASE ...]`.
 
 Every case writes `benchmarks/results/CASE.json` and `CASE.png`, and `results/README.md` shows what
-is there of all of them; `network` rewrites the table of the project's README, too.
+is there of all of them. `network` writes `network-vnni` or `network-no-vnni`, whichever this
+processor is, and rewrites the table of the project's README, too.
 """
 
 import argparse
@@ -27,8 +28,7 @@ from benchmarks.service import measure_service, plot_service, render_service
 from benchmarks.shipped import shipped_models
 from benchmarks.soak import measure_soak, plot_soak, render_soak
 from benchmarks.table import render_models, write_table
-from models.registry import ModelRegistry
-from training.machine import describe_machine
+from training.machine import describe_machine, has_vnni
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -42,18 +42,21 @@ class Case:
         measure: Gives the figures; takes a folder for files on the way.
         render: Words them in Markdown.
         plot: Draws them into a PNG file.
+        by_vnni: Whether processors with VNNI and without it have records of their own.
     """
 
     measure: Callable[[Path], dict[str, Any]]
     render: Callable[[dict[str, Any]], str]
     plot: Callable[[dict[str, Any], Path], None]
+    by_vnni: bool = False
 
 
 CASES = {
     "network": Case(
-        measure=lambda _: measure_networks(load_registry()),
+        measure=lambda _: measure_networks(shipped_models()),
         render=render_networks,
         plot=plot_networks,
+        by_vnni=True,
     ),
     "decoding": Case(
         measure=lambda folder: measure_decoding(write_clips(folder)),
@@ -98,58 +101,69 @@ def main() -> None:
     names = parser.parse_args().cases or list(CASES)
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # servers end, too
     RESULTS.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        run_case(name)
+    figures = {name: run_case(name) for name in names}
     write_overview()
-    if "network" in names:
-        write_table(ROOT / "README.md", render_models(load_registry(), read_figures("network")))
+    if "network" in figures:
+        write_table(ROOT / "README.md", render_models(shipped_models(), figures["network"]))
 
 
-def run_case(name: str) -> None:
-    """Measure one case, write its figures and its plot, and print what they say."""
+def run_case(name: str) -> dict[str, Any]:
+    """Measure one case, write its figures and its plot, print what they say, and return them."""
     case = CASES[name]
     with tempfile.TemporaryDirectory() as folder:
         figures = case.measure(Path(folder))
     text = json.dumps({"machine": describe_machine(), name: figures}, indent=2)
-    (RESULTS / f"{name}.json").write_text(text + "\n", encoding="utf-8")
-    case.plot(figures, RESULTS / f"{name}.png")
+    path = RESULTS / f"{_stem(name, vnni=has_vnni())}.json"
+    path.write_text(text + "\n", encoding="utf-8")
+    case.plot(figures, path.with_suffix(".png"))
     print(case.render(figures))
+    return figures
 
 
 def write_overview() -> None:
     """Word the newest figures of every case, with their plots and the machine that gave them."""
-    measured = [name for name in CASES if (RESULTS / f"{name}.json").exists()]
-    goals = render_goals({name: read_figures(name) for name in measured})
-    parts = ["# What was measured", "`make bench` writes this page.", goals]
-    for name in measured:
-        machine = ", ".join(f"{key} {value}" for key, value in read_machine(name).items())
-        picture = f"![{name}]({name}.png)"
-        parts += [CASES[name].render(read_figures(name)), picture, f"On {machine}."]
+    records = {name: read_records(name) for name in CASES}
+    figures = {name: [record.figures for record in found] for name, found in records.items()}
+    parts = ["# What was measured", "`make bench` writes this page.", render_goals(figures)]
+    for name, found in records.items():
+        for record in found:
+            machine = ", ".join(f"{key} {value}" for key, value in record.machine.items())
+            picture = f"![{record.stem}]({record.stem}.png)"
+            parts += [CASES[name].render(record.figures), picture, f"On {machine}."]
     (RESULTS / "README.md").write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
-def read_figures(name: str) -> dict[str, Any]:
-    """Return the newest figures of a case."""
-    figures: dict[str, Any] = _read(name)[name]
-    return figures
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """The newest figures of a case.
+
+    Attributes:
+        stem: Name of its files without their suffix.
+        machine: What they were measured on.
+        figures: What `measure` returned.
+    """
+
+    stem: str
+    machine: dict[str, str]
+    figures: dict[str, Any]
 
 
-def read_machine(name: str) -> dict[str, str]:
-    """Return what the newest figures of a case were measured on."""
-    machine: dict[str, str] = _read(name)["machine"]
-    return machine
+def read_records(name: str) -> list[Record]:
+    """Return what is there of a case: at most one, or one for either kind of processor."""
+    stems = dict.fromkeys(_stem(name, vnni=vnni) for vnni in (True, False))
+    return [_read(name, stem) for stem in stems if (RESULTS / f"{stem}.json").exists()]
 
 
-def load_registry() -> ModelRegistry:
-    """Return the registry of the shipped models, loaded."""
-    registry = shipped_models()
-    registry.load()
-    return registry
+def _stem(name: str, *, vnni: bool) -> str:
+    """Return the name of the files of a case that is measured on a processor with VNNI or not."""
+    if not CASES[name].by_vnni:
+        return name
+    return f"{name}-vnni" if vnni else f"{name}-no-vnni"
 
 
-def _read(name: str) -> dict[str, Any]:
-    figures: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-    return figures
+def _read(name: str, stem: str) -> Record:
+    found = json.loads((RESULTS / f"{stem}.json").read_text(encoding="utf-8"))
+    return Record(stem=stem, machine=found["machine"], figures=found[name])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The networks alone, one clip at a time: every engine in turn, for the shipped pair and a grid."""
+"""The networks alone, one clip at a time: every engine in turn, for shipped pairs and a grid."""
 
 import itertools
 import statistics
@@ -15,6 +15,7 @@ from benchmarks.race import MAX_FLOAT_ERROR, MIN_INT8_COSINE, Result, race
 from models.card import ONNX_FILE, WEIGHTS_FILE, NetworkConfig, Stem, read_card
 from models.registry import ModelRegistry
 from models.spec import ClipSpec
+from training.machine import has_vnni
 from training.pairs import Pair, write_pair
 from training.timing import median_ratio, ratio_interval, summarize
 
@@ -66,43 +67,52 @@ def measure_networks(
     grid: Sequence[Shape] = GRID,
     engines: Mapping[str, Engine] = ENGINES,
 ) -> dict[str, Any]:
-    """Return times and ratios of the default pair of models, and of a grid of random ones.
+    """Return times and ratios of the pairs of models that are installed, and of random ones.
 
     Args:
-        registry: Holds the alias `default`, an int8 model whose parent is installed.
-        grid: Shapes to measure beside the pair.
+        registry: Has int8 models, with the float models that they were made from.
+        grid: Shapes of the random ones.
         engines: Ways to run them, `REFERENCE` and `BEST` among them.
     """
-    int8 = registry.resolve("default").folder
-    pair = Pair(fp32=registry.resolve(str(read_card(int8).parent)).folder, int8=int8)
+    pairs = _find_pairs(registry)
     raced = race(
-        {"shipped": pair},
+        pairs,
         engines,
         reference=REFERENCE,
         num_threads=1,
         num_rounds=NUM_ROUNDS,
         calls_per_round=CALLS_PER_ROUND,
     )
-    return {
-        **_describe(raced["shipped"]),
-        "models": [read_card(folder).reference for folder in (pair.fp32, pair.int8)],
-        "file_bytes": {"fp32": _file_bytes(pair.fp32), "int8": _file_bytes(pair.int8)},
-        "grid": _measure_grid(grid, engines),
+    shipped = {
+        name: {
+            **_describe(raced[name]),
+            "file_bytes": {"fp32": _file_bytes(pair.fp32), "int8": _file_bytes(pair.int8)},
+        }
+        for name, pair in pairs.items()
     }
+    return {"has_vnni": has_vnni(), "shipped": shipped, "grid": _measure_grid(grid, engines)}
 
 
 def render_networks(result: dict[str, Any]) -> str:
     """Return the section on the networks in Markdown: ratios, then times."""
     parts = [
-        "## Networks",
+        f"## Networks on a processor {processor_words(result)}",
         _render_goals(result["grid"]),
         HOW_COMPARED,
-        f"### Shipped pair, one thread: {' and '.join(result['models'])}",
-        _render_times({"shipped": result}),
     ]
+    if result["shipped"]:
+        parts += [
+            "### Shipped models and their float parents, one thread",
+            _render_times(result["shipped"]),
+        ]
     for place in result["grid"]:
         parts += [f"### {read_shape(place)}", _render_times(place["stems"])]
     return "\n\n".join(parts)
+
+
+def processor_words(result: Mapping[str, Any]) -> str:
+    """Return the kind of processor that figures are of."""
+    return "with VNNI" if result["has_vnni"] else "without VNNI"
 
 
 def plot_networks(result: dict[str, Any], path: Path) -> None:
@@ -114,6 +124,17 @@ def plot_networks(result: dict[str, Any], path: Path) -> None:
         _draw_bars(axes, place["stems"])
         axes.set_title(str(read_shape(place)))
     figure.savefig(path, dpi=110)
+
+
+def _find_pairs(registry: ModelRegistry) -> dict[str, Pair]:
+    """Return int8 models with their parents, by the int8 model's address; the default one first."""
+    folders = [registry.resolve("default").folder, *(entry.folder for entry in registry.entries)]
+    cards = {folder: read_card(folder) for folder in dict.fromkeys(folders)}
+    return {
+        card.reference: Pair(fp32=registry.resolve(card.parent).folder, int8=folder)
+        for folder, card in cards.items()
+        if card.parent is not None
+    }
 
 
 def _measure_grid(grid: Sequence[Shape], engines: Mapping[str, Engine]) -> list[dict[str, Any]]:

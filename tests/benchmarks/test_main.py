@@ -29,7 +29,9 @@ def fake_case(figures: dict[str, Any]) -> program.Case:
 
 
 def test_case_leaves_figures_plot_and_page(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(program, "CASES", {"fake": fake_case({"answer": 42}), "other": None})
+    monkeypatch.setattr(
+        program, "CASES", {"fake": fake_case({"answer": 42}), "other": fake_case({})}
+    )
 
     program.run_case("fake")
     program.write_overview()
@@ -38,6 +40,25 @@ def test_case_leaves_figures_plot_and_page(results: Path, monkeypatch: pytest.Mo
     assert (results / "fake.png").read_bytes() == b"picture"
     page = (results / "README.md").read_text()
     assert "## Fake\n\n42\n\n![fake](fake.png)\n\nOn cpu " in page
+
+
+def test_either_kind_of_processor_has_a_record_of_its_own(
+    results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for vnni in (False, True):
+        case = replace(fake_case({"answer": f"{vnni=}"}), by_vnni=True)
+        monkeypatch.setattr(program, "CASES", {"fake": case})
+        monkeypatch.setattr(program, "has_vnni", lambda vnni=vnni: vnni)
+        program.run_case("fake")
+
+    program.write_overview()
+
+    found = {record.stem: record.figures["answer"] for record in program.read_records("fake")}
+    assert found == {"fake-vnni": "vnni=True", "fake-no-vnni": "vnni=False"}
+    page = (results / "README.md").read_text()
+    assert page.index("![fake-vnni](fake-vnni.png)") < page.index(
+        "![fake-no-vnni](fake-no-vnni.png)"
+    )
 
 
 def test_a_terminated_benchmark_ends_what_it_started(

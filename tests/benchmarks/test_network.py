@@ -5,7 +5,13 @@ import pytest
 
 from benchmarks import network
 from benchmarks.engines import OURS
-from benchmarks.network import Shape, measure_networks, plot_networks, render_networks
+from benchmarks.network import (
+    Shape,
+    measure_networks,
+    plot_networks,
+    processor_words,
+    render_networks,
+)
 from models.registry import ModelRegistry
 from models.spec import ClipSpec
 from tests.model_factory import write_model_folder
@@ -17,7 +23,8 @@ SPEC = ClipSpec(num_frames=8, size_px=64)
 def result(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("models")
     write_model_folder(folder, name="tiny-fp32", spec=SPEC)
-    write_model_folder(folder, name="tiny-int8", precision="int8", spec=SPEC)
+    for name in ("tiny-int8", "another-int8"):
+        write_model_folder(folder, name=name, precision="int8", spec=SPEC)
     registry = ModelRegistry(
         folder,
         requested=("tiny-fp32", "tiny-int8"),
@@ -33,11 +40,12 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         return measure_networks(registry, grid=[shape], engines=OURS)
 
 
-def test_shipped_pair_has_names_times_ratios_and_sizes(result: dict[str, Any]) -> None:
-    assert result["models"] == ["tiny-fp32@1", "tiny-int8@1"]
-    assert set(result["times"]) == set(OURS)
-    assert result["int8_on_openvino_is_faster_by"]["int8 on openvino"] == 1
-    assert result["file_bytes"]["int8"]["model.onnx"] < result["file_bytes"]["fp32"]["model.onnx"]
+def test_shipped_pairs_have_times_ratios_and_sizes(result: dict[str, Any]) -> None:
+    assert list(result["shipped"]) == ["tiny-int8@1", "another-int8@1"]  # the default one first
+    for pair in result["shipped"].values():
+        assert set(pair["times"]) == set(OURS)
+        assert pair["int8_on_openvino_is_faster_by"]["int8 on openvino"] == 1
+        assert pair["file_bytes"]["int8"]["model.onnx"] < pair["file_bytes"]["fp32"]["model.onnx"]
 
 
 def test_grid_has_both_stems_and_their_best_float_engine(result: dict[str, Any]) -> None:
@@ -50,8 +58,8 @@ def test_grid_has_both_stems_and_their_best_float_engine(result: dict[str, Any])
 def test_section_names_every_engine_and_says_what_was_not_measured(result: dict[str, Any]) -> None:
     section = render_networks(result)
 
-    assert section.startswith("## Networks\n")
-    assert "### Shipped pair, one thread: tiny-fp32@1 and tiny-int8@1" in section
+    assert section.startswith(f"## Networks on a processor {processor_words(result)}\n")
+    assert "| engine | tiny-int8@1, ms | x int8 on openvino | cosine, error | another" in section
     assert all(f"| {name} |" in section for name in OURS)
     assert "| 64 px, width 0.25, 1 thread | 3x3x3 | not measured | not measured |" in section
 
