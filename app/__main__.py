@@ -14,7 +14,7 @@ from app.main import create_app
 from app.memory import share_one_heap, spare_collections
 from app.server import make_server
 from app.settings import ReportSettings, Settings, parse_report_settings, parse_settings
-from models.errors import DriverActivityError
+from models.errors import DriverActivityError, UnsafeFolderError
 
 EXIT_NOT_STARTED = 3  # what uvicorn's own command line gives
 
@@ -29,6 +29,8 @@ def serve(settings: Settings) -> None:
         app = create_app(settings)
     except InvalidKeyFileError as exc:
         raise SystemExit(f"python -m app: error: {exc}; see python -m app key add --help") from exc
+    except UnsafeFolderError as exc:
+        raise SystemExit(f"python -m app: error: --compiled-dir: {exc}") from exc
     # The server raises the signal that ended it once more, which must not kill what ended well.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)

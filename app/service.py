@@ -25,6 +25,7 @@ from app.rates import RateLimiter
 from app.settings import Settings
 from app.uploads import Upload
 from models.registry import ModelRegistry
+from models.runtimes.compiled import CompiledFolder
 from models.spec import ClipSpec
 from models.video.limits import DecodeLimits
 from models.video.windows import DecodeMode, VideoWindows
@@ -56,6 +57,9 @@ class Service:
 
     Args:
         settings: What the operator chose.
+
+    Raises:
+        UnsafeFolderError: If others can write to the folder of compiled models.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -69,6 +73,7 @@ class Service:
             num_threads=settings.threads_per_inference,
             num_streams=settings.num_inference_workers,
             public_key=settings.trusted_key,
+            compiled=_open_compiled(settings),
         )
         self.uploads = Gate("upload", capacity=settings.max_uploads, max_waiting=0)
         self.lanes = Gate(
@@ -203,6 +208,10 @@ class Service:
         self.decoder.close(timeout_s=self.settings.shutdown_grace_s)
         self.inference.close()
         shutil.rmtree(self.spool)
+
+
+def _open_compiled(settings: Settings) -> CompiledFolder | None:
+    return None if settings.compiled_dir is None else CompiledFolder(settings.compiled_dir)
 
 
 def _read_limits(settings: Settings) -> DecodeLimits:

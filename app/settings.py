@@ -155,6 +155,11 @@ class Settings(SharedSettings):
         description="How often the folder of models is looked at for new and replaced ones, in "
         "seconds; 0: never.",
     )
+    compiled_dir: Path | None = Field(
+        default=None,
+        description="Folder of compiled models, so that the next start takes less time; only the "
+        "user who serves may write to it. Without it, they are compiled at every start.",
+    )
     runtime: RuntimeName = Field(
         default="openvino", description="Engine that runs the networks: openvino or torch."
     )
@@ -306,6 +311,10 @@ class Settings(SharedSettings):
     def _check_signatures(self) -> Self:
         if self.model_signatures == "required" and self.model_public_key is None:
             raise ValueError("model_signatures is required, but model_public_key is not given")
+        if self.model_signatures == "required" and self.compiled_dir is not None:
+            raise ValueError(
+                "model_signatures is required, but compiled_dir holds what no signature covers"
+            )
         return self
 
     @model_validator(mode="after")

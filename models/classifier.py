@@ -17,6 +17,7 @@ from models.faults import word_engine_fault
 from models.folder import read_folder
 from models.golden import make_golden_clip
 from models.runtimes import Runtime, RuntimeName, load_runtime
+from models.runtimes.compiled import CompiledFolder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +133,7 @@ def load_classifier(
     num_threads: int,
     num_streams: int = 1,
     public_key: Path | None = None,
+    compiled: CompiledFolder | None = None,
 ) -> ActivityClassifier:
     """Load a model folder: read and check it, start the engine, warm it up, check its answer.
 
@@ -141,6 +143,7 @@ def load_classifier(
         num_threads: Processor threads that one call may use.
         num_streams: Calls that are computed at once.
         public_key: File of the key that the card must be signed with; None if it need not be.
+        compiled: Where compiled networks are kept; None if they are not.
 
     Raises:
         ModelError: If the folder is not to be used; see `read_folder`.
@@ -155,6 +158,7 @@ def load_classifier(
             model.card,
             num_threads=num_threads,
             num_streams=num_streams,
+            compiled=compiled,
         )
         classifier = ActivityClassifier(model.card, runtime)
         classifier.warm_up()

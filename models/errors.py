@@ -137,6 +137,10 @@ class ForeignFileError(ModelError):
     """A file of a model folder leads out of the folder of models, or is no file to read."""
 
 
+class UnsafeFolderError(ModelError):
+    """A folder that only the service's user should write cannot be used as one."""
+
+
 class SignatureError(ModelError):
     """A card must be signed, and is not, or not by whom the operator trusts."""
 

@@ -20,6 +20,7 @@ from models.errors import (
 )
 from models.installed import REFERENCE, RegistryEntry, find_models
 from models.runtimes import RuntimeName
+from models.runtimes.compiled import CompiledFolder
 
 
 class ModelRegistry:
@@ -33,6 +34,7 @@ class ModelRegistry:
         num_threads: Processor threads that one prediction may use.
         num_streams: Predictions of one model that are computed at once.
         public_key: File of the key that cards must be signed with; None if they need not be.
+        compiled: Where compiled networks are kept; None if they are not.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class ModelRegistry:
         num_threads: int,
         num_streams: int = 1,
         public_key: Path | None = None,
+        compiled: CompiledFolder | None = None,
     ) -> None:
         self.aliases = dict(aliases)
         self.requested = tuple(requested)
@@ -52,6 +55,7 @@ class ModelRegistry:
         self._num_threads = num_threads
         self._num_streams = num_streams
         self._public_key = public_key
+        self._compiled = compiled
         self._root = root
         self._lock = threading.Lock()
         self._entries: Mapping[str, RegistryEntry] = {}
@@ -264,6 +268,7 @@ class ModelRegistry:
             num_threads=self._num_threads,
             num_streams=self._num_streams,
             public_key=self._public_key,
+            compiled=self._compiled,
         )
 
     def _try_to_load(self, entry: RegistryEntry) -> None:

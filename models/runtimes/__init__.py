@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.card import ONNX_FILE, WEIGHTS_FILE, ModelCard
+from models.runtimes.compiled import CompiledFolder
 
 RuntimeName = Literal["openvino", "torch"]
 
@@ -31,6 +32,7 @@ def load_runtime(
     *,
     num_threads: int,
     num_streams: int = 1,
+    compiled: CompiledFolder | None = None,
 ) -> Runtime:
     """Load the network of a model folder on an engine.
 
@@ -40,6 +42,7 @@ def load_runtime(
         card: The folder's card.
         num_threads: Processor threads that one call of `infer` may use.
         num_streams: Calls that are computed at once; further ones wait. PyTorch computes them all.
+        compiled: Where OpenVINO's compiled networks are kept; None if they are not.
 
     Raises:
         WeightsError: If the files do not fit the card.
@@ -48,7 +51,11 @@ def load_runtime(
         from models.runtimes.openvino import OpenVinoRuntime
 
         return OpenVinoRuntime(
-            contents[ONNX_FILE], card, num_threads=num_threads, num_streams=num_streams
+            contents[ONNX_FILE],
+            card,
+            num_threads=num_threads,
+            num_streams=num_streams,
+            compiled=compiled,
         )
     from models.runtimes.torch import TorchRuntime
 

@@ -3,10 +3,15 @@
 Axes: N windows of one video, T frames, H W pixels, C channels (RGB), K classes.
 """
 
+import hashlib
+import io
 import os
 import sys
 import threading
+from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -21,10 +26,13 @@ from models.card import ONNX_FILE, ModelCard
 from models.errors import WeightsError
 from models.faults import word_engine_fault
 from models.runtimes import RuntimeName
+from models.runtimes.compiled import CompiledFolder
 
 # oneDNN's cap on instruction sets, https://uxlfoundation.github.io/oneDNN/dev_guide_cpu_dispatcher_control.html
 ISA_VARIABLE = "ONEDNN_MAX_CPU_ISA"
 MOST_BELOW_AMX = "AVX512_CORE_FP16"
+CPUINFO = Path("/proc/cpuinfo")
+CPU_FIELDS = ("model name", "flags", "Features")
 
 
 class OpenVinoRuntime:
@@ -38,21 +46,26 @@ class OpenVinoRuntime:
         card: The folder's card.
         num_threads: Processor threads of one stream.
         num_streams: Calls that are computed at once.
+        compiled: Where compiled networks are kept; None if they are not.
 
     Raises:
         WeightsError: If model.onnx cannot be compiled or does not fit the card.
     """
 
     def __init__(
-        self, onnx: bytes, card: ModelCard, *, num_threads: int, num_streams: int = 1
+        self,
+        onnx: bytes,
+        card: ModelCard,
+        *,
+        num_threads: int,
+        num_streams: int = 1,
+        compiled: CompiledFolder | None = None,
     ) -> None:
-        core = shared_core()
-        model = _read_model(core, onnx)
-        _check_fits(model, card)
-        # A free batch size would cost int8 networks half of their speed.
-        model.reshape([1, *card.spec.clip_shape])
-        self._compiled = core.compile_model(
-            model, "CPU", compile_settings(num_threads, num_streams=num_streams)
+        settings = compile_settings(num_threads, num_streams=num_streams)
+        self._compiled = (
+            _compile(onnx, card, settings)
+            if compiled is None
+            else _find_or_compile(onnx, card, settings, compiled)
         )
         self._local = threading.local()
 
@@ -116,6 +129,47 @@ def compile_settings(num_threads: int, *, num_streams: int = 1) -> dict[str, obj
         # Processors with bfloat16 would otherwise round what the card calls fp32.
         "INFERENCE_PRECISION_HINT": "f32",
     }
+
+
+def _find_or_compile(
+    onnx: bytes, card: ModelCard, settings: Mapping[str, object], folder: CompiledFolder
+) -> ov.CompiledModel:
+    """Return a network as it was compiled before, or compile it now and keep it.
+
+    Of the two shipped networks that takes 0.1 s instead of 0.5 on an AMD EPYC with AVX2.
+    """
+    key = _hash_compilation(onnx, card, settings)
+    kept = folder.read(key)
+    if kept is not None:
+        with suppress(RuntimeError):  # from an OpenVINO of the same name that is another
+            return shared_core().import_model(io.BytesIO(kept), "CPU", settings)
+    network = _compile(onnx, card, settings)
+    exported: io.BytesIO = network.export_model()
+    folder.write(key, exported.getvalue())
+    return network
+
+
+def _hash_compilation(onnx: bytes, card: ModelCard, settings: Mapping[str, object]) -> str:
+    """Return a hash of all that a compiled network depends on, and of what was checked of it."""
+    processor = [line for line in CPUINFO.read_text().splitlines() if line.startswith(CPU_FIELDS)]
+    facts = (
+        ov.__version__,
+        sorted(set(processor)),
+        os.environ.get(ISA_VARIABLE, MOST_BELOW_AMX),
+        sorted(settings.items()),
+        (card.precision, card.spec.clip_shape, len(card.labels)),
+        hashlib.sha256(onnx).hexdigest(),
+    )
+    return hashlib.sha256(repr(facts).encode()).hexdigest()
+
+
+def _compile(onnx: bytes, card: ModelCard, settings: Mapping[str, object]) -> ov.CompiledModel:
+    core = shared_core()
+    model = _read_model(core, onnx)
+    _check_fits(model, card)
+    # A free batch size would cost int8 networks half of their speed.
+    model.reshape([1, *card.spec.clip_shape])
+    return core.compile_model(model, "CPU", settings)
 
 
 def _read_model(core: ov.Core, onnx: bytes) -> ov.Model:

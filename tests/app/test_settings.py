@@ -33,6 +33,15 @@ def test_alias_may_name_the_version_of_a_model_that_is_loaded(model: str, target
     assert settings.aliases == {"beta": target}
 
 
+def test_compiled_models_are_not_signed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    signed = ["--model-signatures", "required", "--model-public-key", str(tmp_path / "key.pem")]
+
+    with pytest.raises(SystemExit, match="2"):
+        parse_settings([*signed, "--compiled-dir", str(tmp_path)])
+
+    assert "compiled_dir holds what no signature covers" in capsys.readouterr().err
+
+
 def test_threads_of_the_defaults_fit_the_cores() -> None:
     settings = Settings(cores=5, threads_per_inference=2)
 
