@@ -121,6 +121,21 @@ def run_process(model_dir: Path, *flags: str, spool_dir: Path) -> Iterator[Runni
         process.communicate()
 
 
+def start_in_vain(*flags: str) -> str:
+    """Start a service that refuses to, and return what it says."""
+    result = subprocess.run(
+        [sys.executable, "-m", "app", "--port", "0", *flags],
+        cwd=REPOSITORY_ROOT,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    return result.stderr
+
+
 def wait_until_ready(client: httpx.Client) -> None:
     """Wait until every model is loaded; fail with the reasons if one is not."""
     wait_for(lambda: client.get("/health/ready").status_code == 200)
