@@ -6,6 +6,7 @@ it, has to be this user's alone, and a file has to be what was once written unde
 
 import hashlib
 import os
+import secrets
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -72,7 +73,7 @@ class CompiledFolder:
             key: As for `read`.
             compiled: What the engine exported.
         """
-        unfinished = f"{key}.{os.getpid()}"
+        unfinished = f"{key}.{secrets.token_hex(8)}"
         try:
             descriptor = os.open(
                 unfinished,
