@@ -2,7 +2,7 @@
 # make serve   the service on http://127.0.0.1:8000 with the shipped checkpoints
 # make test    everything that has to hold: style, types, imports, tests, coverage
 # make audit   licences, leaked secrets, known vulnerabilities; writes dist/sbom.json
-# make train   both students, from data to export; about four hours on two cores, and resumes
+# make train   both students, from data to export; about five hours on two cores, and resumes
 # make bench   every figure of benchmarks/results and the README's table, against other libraries
 #              and servers; an hour on a quiet machine; CASES="network decoding" for some of it
 # make soak    ten minutes of load, two of four times too much, then 20,000 damaged videos
