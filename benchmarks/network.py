@@ -296,5 +296,6 @@ def _draw_bars(axes: Any, stems: Mapping[str, Mapping[str, Any]]) -> None:
         axes.bar_label(bars, fmt="%.1f", padding=4, fontsize=7)
     axes.set_yticks([row - height * (len(stems) - 1) / 2 for row in range(len(names))], names)
     axes.set_xscale("log")
+    axes.margins(x=0.15)  # room for the numbers
     axes.set_xlabel("milliseconds, one clip (log scale)")
     axes.legend()
