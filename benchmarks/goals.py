@@ -87,13 +87,16 @@ def _reasons(goals: Iterable[Goal]) -> str:
 
 def _in_grid(stem: Stem, ratio: str) -> Callable[[Figures], Measured]:
     """Read how many times faster int8 is at 224 px and width 0.5, by threads and processor."""
-    return lambda network: {
-        f"{read_shape(place).threads} {processor_words(network)}": place["stems"][stem]["goals"][
-            ratio
-        ]["ratio"]
-        for place in network["grid"]
-        if (place["size_px"], place["width"]) == (224, 0.5)
-    }
+
+    def read(network: Figures) -> Measured:
+        places = [
+            place for place in network["grid"] if (place["size_px"], place["width"]) == (224, 0.5)
+        ]
+        names = [f"{read_shape(place).threads} {processor_words(network)}" for place in places]
+        ratios = [place["stems"][stem]["goals"][ratio]["ratio"] for place in places]
+        return dict(zip(names, ratios, strict=True))
+
+    return read
 
 
 def _over_best_float(network: Figures) -> Measured:

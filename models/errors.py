@@ -15,6 +15,7 @@
         |-- InvalidCardError        card.json is missing, malformed or contradicts itself
         |-- CorruptFileError        a file is missing or its sha256 is not the card's
         |-- ForeignFileError        a file is not one of the folder of models
+        |-- UnsafeFolderError       others can write what only the service should
         |-- SignatureError          nobody who is trusted has signed the card
         |-- SigningKeyError         a key of signatures cannot be used
         |-- WeightsError            tensors do not fit the network

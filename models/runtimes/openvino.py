@@ -11,7 +11,6 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
@@ -25,14 +24,14 @@ from numpy.typing import NDArray
 from models.card import ONNX_FILE, ModelCard
 from models.errors import WeightsError
 from models.faults import word_engine_fault
+from models.processor import read_processor
 from models.runtimes import RuntimeName
 from models.runtimes.compiled import CompiledFolder
 
 # oneDNN's cap on instruction sets, https://uxlfoundation.github.io/oneDNN/dev_guide_cpu_dispatcher_control.html
 ISA_VARIABLE = "ONEDNN_MAX_CPU_ISA"
 MOST_BELOW_AMX = "AVX512_CORE_FP16"
-CPUINFO = Path("/proc/cpuinfo")
-CPU_FIELDS = ("model name", "flags", "Features")
+CPU_FACTS = ("model name", "flags", "Features")  # the last on ARM
 
 
 class OpenVinoRuntime:
@@ -138,7 +137,7 @@ def _find_or_compile(
 
     Of the two shipped networks that takes 0.1 s instead of 0.5 on an AMD EPYC with AVX2.
     """
-    key = _hash_compilation(onnx, card, settings)
+    key = _hash_compilation(card, settings)
     kept = folder.read(key)
     if kept is not None:
         with suppress(RuntimeError):  # from an OpenVINO of the same name that is another
@@ -149,16 +148,16 @@ def _find_or_compile(
     return network
 
 
-def _hash_compilation(onnx: bytes, card: ModelCard, settings: Mapping[str, object]) -> str:
+def _hash_compilation(card: ModelCard, settings: Mapping[str, object]) -> str:
     """Return a hash of all that a compiled network depends on, and of what was checked of it."""
-    processor = [line for line in CPUINFO.read_text().splitlines() if line.startswith(CPU_FIELDS)]
+    processor = read_processor()
     facts = (
         ov.__version__,
-        sorted(set(processor)),
+        [processor.get(name) for name in CPU_FACTS],
         os.environ.get(ISA_VARIABLE, MOST_BELOW_AMX),
         sorted(settings.items()),
         (card.precision, card.spec.clip_shape, len(card.labels)),
-        hashlib.sha256(onnx).hexdigest(),
+        card.files[ONNX_FILE],
     )
     return hashlib.sha256(repr(facts).encode()).hexdigest()
 

@@ -2,13 +2,13 @@ from pathlib import Path
 
 import pytest
 
-from training import machine
+from models import processor
 from training.machine import describe_machine, has_vnni
 
 
 @pytest.fixture
 def cpuinfo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(machine, "CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(processor, "CPUINFO", tmp_path / "cpuinfo")
     return tmp_path / "cpuinfo"
 
 
