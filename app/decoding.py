@@ -26,12 +26,21 @@ import structlog
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
+from app.arrivals import ArrivingFile
 from app.gates import Gate
 from app.isolation.limits import JobBudget
 from app.isolation.messages import read_answer, write_failure, write_result
 from app.isolation.worker import Isolation, find_isolation, isolate_process
-from app.workers import PoolClosedError, UnreadableAnswerError, WorkerEndedError, WorkerPool
-from models.errors import DriverActivityError
+from app.workers import (
+    PoolClosedError,
+    Reply,
+    UnreadableAnswerError,
+    WorkerEndedError,
+    WorkerPool,
+    ask,
+    reply_nothing,
+)
+from models.errors import DriverActivityError, MediaError
 from models.spec import ClipSpec
 from models.video.arrays import array_to_windows, has_model_size, parse_npy
 from models.video.job import DecodeJob
@@ -169,6 +178,35 @@ class DecodePool:
         job = DecodeJob(spec=spec, stride_s=stride_s, limits=limits, mode=mode)
         return await self._run(partial(_read_video, source, job), spec, limits)
 
+    async def read_arriving(
+        self,
+        path: Path,
+        spec: ClipSpec,
+        *,
+        stride_s: float | None,
+        limits: DecodeLimits,
+        mode: DecodeMode,
+        reply: Reply,
+    ) -> VideoWindows:
+        """Decode a video file that is still being received.
+
+        It takes a worker beside those that others wait for: who calls this bounds how many.
+
+        Args:
+            path: The file.
+            spec: What a window is.
+            stride_s: Distance of window starts; None for windows that do not overlap.
+            limits: What is accepted.
+            mode: How exactly it is decoded.
+            reply: Tells the worker how far it may read, see `ArrivingFile`. The time that it takes
+                is not counted.
+
+        Raises:
+            DriverActivityError: As `read_windows`.
+        """
+        job = DecodeJob(spec=spec, stride_s=stride_s, limits=limits, mode=mode)
+        return await self._work(partial(_read_arriving, path, job), spec, limits, reply=reply)
+
     async def read_images(
         self,
         sources: Sequence[Blob],
@@ -210,25 +248,31 @@ class DecodePool:
         return video or await self._run(partial(_read_array, source, spec, options), spec, limits)
 
     async def _run(self, read: Read, spec: ClipSpec, limits: DecodeLimits) -> VideoWindows:
+        async with self._gate.enter():
+            return await self._work(read, spec, limits, reply=reply_nothing)
+
+    async def _work(
+        self, read: Read, spec: ClipSpec, limits: DecodeLimits, *, reply: Reply
+    ) -> VideoWindows:
         budget = JobBudget(
             cpu_s=self._timeout_s, max_file_bytes=limits.max_windows * math.prod(spec.clip_shape)
         )
-        async with self._gate.enter():
-            with NamedTemporaryFile(prefix="driver-activity-", dir=self._spool_dir) as file:
-                job = budget, Path(file.name), read
-                spans, info = await self._finish(job, max_windows=limits.max_windows)
-                memory = mmap.mmap(file.fileno(), 0)
+        with NamedTemporaryFile(prefix="driver-activity-", dir=self._spool_dir) as file:
+            job = budget, Path(file.name), read
+            spans, info = await self._finish(job, max_windows=limits.max_windows, reply=reply)
+            memory = mmap.mmap(file.fileno(), 0)
         windows_NTHWC = np.frombuffer(memory, np.uint8).reshape(-1, *spec.clip_shape)
         return MappedWindows(windows_NTHWC=windows_NTHWC, spans=spans, info=info, memory=memory)
 
-    async def _finish(self, job: Job, *, max_windows: int) -> Decoded:
+    async def _finish(self, job: Job, *, max_windows: int, reply: Reply) -> Decoded:
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(self._timeout_s) as deadline:
                 return await self._pool.call(
                     _work_within,
                     job,
                     read=partial(read_answer, kind=DECODED),
                     max_answer_bytes=OTHER_BYTES + BYTES_PER_WINDOW * max_windows,
+                    reply=partial(self._reply_untimed, reply, deadline),
                 )
         except WorkerEndedError as exc:
             if exc.exit_code == -signal.SIGXCPU:
@@ -244,6 +288,12 @@ class DecodePool:
             raise DecodeWorkerDiedError(message) from exc
         except TimeoutError as exc:
             raise DecodeTimeoutError(self._timeout_s) from exc
+
+    async def _reply_untimed(self, reply: Reply, deadline: asyncio.Timeout, question: int) -> int:
+        deadline.reschedule(None)
+        number = await reply(question)
+        deadline.reschedule(asyncio.get_running_loop().time() + self._timeout_s)
+        return number
 
     async def _find_isolation(self) -> Isolation:
         async with asyncio.timeout(START_TIMEOUT_S):
@@ -297,6 +347,20 @@ def _read_video(source: Blob, job: DecodeJob, target: BinaryIO) -> Decoded:
 
     opened = BytesIO(source) if isinstance(source, bytes) else source
     return decode.write_windows(target, opened, job)
+
+
+def _read_arriving(source: Path, job: DecodeJob, target: BinaryIO) -> Decoded:
+    """Decode a video as it arrives; what cannot be read that way is read when it is complete."""
+    from models.video import decode
+
+    with ArrivingFile(source, ask) as arriving:
+        try:
+            return decode.write_windows(target, arriving, job)
+        except MediaError:
+            arriving.wait_until_complete()
+    target.seek(0)
+    target.truncate()
+    return decode.write_windows(target, source, job)
 
 
 def _read_images(

@@ -27,14 +27,15 @@ class LengthEstimator:
         self._bytes_per_s = FIRST_BYTES_PER_S
 
     def estimate_s(self, upload: Upload, spec: ClipSpec, *, frame_rate_hz: float | None) -> float:
-        """Return seconds, above 0 and up to the longest that is accepted.
+        """Return seconds that are left to decode, up to the longest that is accepted.
 
         Args:
             upload: What the client sent.
             spec: What a window is.
             frame_rate_hz: Rate of frames; None if they fill one window.
         """
-        return min(self._guess_s(upload, spec, frame_rate_hz), self._max_s)
+        share = 1.0 if upload.head_start is None else upload.head_start.share_left
+        return share * min(self._guess_s(upload, spec, frame_rate_hz), self._max_s)
 
     def learn(self, upload: Upload, duration_s: float) -> None:
         """Take in how long a video was."""

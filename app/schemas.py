@@ -82,7 +82,9 @@ class StageTimes(Answer):
 
     upload_ms: Milliseconds
     queue_ms: Milliseconds
-    decode_ms: Milliseconds
+    decode_ms: Annotated[
+        Milliseconds, Field(description="What was decoded during the upload is not counted.")
+    ]
     inference_ms: Milliseconds
     postprocess_ms: Milliseconds
     total_ms: Milliseconds

@@ -16,6 +16,7 @@ from app.drift import DriftMonitor
 from app.experiments.manager import ExperimentManager
 from app.experiments.metrics import ExperimentMetrics
 from app.gates import Gate
+from app.headstarts import HeadStarts
 from app.inference import InferencePool
 from app.lengths import LengthEstimator
 from app.lifecycle import ModelLifecycle
@@ -24,6 +25,7 @@ from app.metrics import Metrics
 from app.rates import RateLimiter
 from app.settings import Settings
 from app.uploads import Upload
+from app.workers import Reply
 from models.registry import ModelRegistry
 from models.runtimes.compiled import CompiledFolder
 from models.spec import ClipSpec
@@ -90,6 +92,7 @@ class Service:
             max_waiting=settings.num_lanes,
             max_worker_bytes=settings.max_worker_bytes,
         )
+        self.head_starts = HeadStarts(lanes=self.lanes, max_num=settings.num_decode_workers)
         self.inference = InferencePool(
             num_workers=settings.num_inference_workers, max_waiting=settings.inference_queue_size
         )
@@ -153,13 +156,7 @@ class Service:
         """
         stride_s, frame_rate_hz = options.stride_s, options.frame_rate_hz
         if upload.kind == "video":
-            video = await self.decoder.read_windows(
-                upload.blobs[0],
-                spec,
-                stride_s=stride_s,
-                limits=self.limits,
-                mode=options.decode or self.settings.decode,
-            )
+            video = await self._decode_video(upload, spec, options)
             self.lengths.learn(upload, video.info.duration_s)
             return video
         if upload.kind == "npy":
@@ -176,6 +173,37 @@ class Service:
             frame_rate_hz=frame_rate_hz or len(upload.blobs) / spec.window_s,
             stride_s=stride_s,
             limits=self.limits,
+        )
+
+    async def decode_arriving(
+        self, spec: ClipSpec, options: Options, path: Path, reply: Reply
+    ) -> VideoWindows:
+        """Return the windows of a video that is still being received; see `decode`.
+
+        Args:
+            spec: What a window is.
+            options: What the client chose.
+            path: Where it is written.
+            reply: Tells the worker how far it is.
+        """
+        return await self.decoder.read_arriving(
+            path,
+            spec,
+            stride_s=options.stride_s,
+            limits=self.limits,
+            mode=options.decode or self.settings.decode,
+            reply=reply,
+        )
+
+    async def _decode_video(self, upload: Upload, spec: ClipSpec, options: Options) -> VideoWindows:
+        if upload.head_start is not None:
+            return await upload.head_start.finish()
+        return await self.decoder.read_windows(
+            upload.blobs[0],
+            spec,
+            stride_s=options.stride_s,
+            limits=self.limits,
+            mode=options.decode or self.settings.decode,
         )
 
     def withdraw(self) -> None:

@@ -205,7 +205,10 @@ class Settings(SharedSettings):
     )
     threads_per_inference: Count = Field(default=1, description="Threads that one inference uses.")
     decode_workers: int = Field(
-        default=0, ge=0, description="Processes that decode; 0: as many as the cores carry."
+        default=0,
+        ge=0,
+        description="Processes that decode, and as many more for videos that are still arriving; "
+        "0: as many as the cores carry.",
     )
     inference_workers: int = Field(
         default=0, ge=0, description="Threads that infer; 0: as many as the cores carry."

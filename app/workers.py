@@ -5,6 +5,7 @@ pickles, so that one that was taken over can answer for the others, or stall the
 nothing but its own job, and no thread of this process has to pass jobs on.
 
 Jobs are pickles, which workers trust. What comes back is bytes, and nothing is made of them here.
+While it works, a job may ask for numbers.
 """
 
 import asyncio
@@ -14,12 +15,14 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from contextvars import ContextVar
+from functools import partial
 from multiprocessing import forkserver, get_context
 from multiprocessing.process import BaseProcess
 from struct import Struct
-from typing import TypeVar, cast
+from typing import BinaryIO, TypeVar, cast
 from weakref import WeakSet
 
 from app.isolation.environment import without_secrets
@@ -27,10 +30,12 @@ from models.errors import DriverActivityError
 
 PRELOADED_MODULES = ("app.decoding", "models.video.decode", "models.video.frames")
 """What the server has loaded that forks the workers, so that they need not."""
-HEADER = Struct("!Q")
-"""Goes before every message: how many bytes it has."""
-BEGUN = b"\x01"
-"""What a worker sends when it has received a job."""
+NUMBER = Struct("!Q")
+"""Goes before every job: how many bytes it has. And what a worker is told that asked."""
+MESSAGE = Struct("!cQ")
+"""What a worker sends: a kind and a number."""
+BEGUN, ASKED, ANSWERED = b"B", b"?", b"="
+"""That it has received a job, what it asks, and how many bytes of answer follow."""
 CHUNK_BYTES = 2**18
 POLL_S = 0.005
 EXIT_S = 1.0
@@ -42,10 +47,13 @@ T = TypeVar("T")
 Job = Callable[..., bytes]
 Answer = tuple[T | None, Exception | None]
 """What a job gave, or what it raised."""
+Reply = Callable[[int], Awaitable[int]]
+"""Tells a job the number that it asks for by a number, both from 0 to 2**64 - 1."""
 
 # multiprocessing keeps its records of processes for one thread at a time.
 _processes = threading.Lock()
 _known: "WeakSet[Worker]" = WeakSet()
+_asker: ContextVar[Callable[[int], int]] = ContextVar("asker")
 
 
 class WorkerEndedError(DriverActivityError):
@@ -73,6 +81,15 @@ class PoolClosedError(DriverActivityError):
     """A pool that was closed takes no job."""
 
 
+async def reply_nothing(question: int) -> int:
+    """Refuse to tell a job anything.
+
+    Raises:
+        UnreadableAnswerError: Always.
+    """
+    raise UnreadableAnswerError(f"a worker asked for {question}, and is told nothing")
+
+
 class Worker:
     """A process of its own; starting one blocks for 10 ms.
 
@@ -96,7 +113,7 @@ class Worker:
         ours.setblocking(False)
         self._socket = ours
 
-    async def run(self, job: bytes, *, max_answer_bytes: int) -> bytes:
+    async def run(self, job: bytes, *, max_answer_bytes: int, reply: Reply) -> bytes:
         """Have the process call a function, and return what that returns.
 
         Who stops waiting, or gets an error, must `discard` the worker; it takes no other job.
@@ -104,20 +121,25 @@ class Worker:
         Args:
             job: A pickle of the function and its arguments.
             max_answer_bytes: Longest answer.
+            reply: Tells the function what it asks.
 
         Raises:
             WorkerEndedError: If the process ended.
-            UnreadableAnswerError: If the answer is longer.
+            UnreadableAnswerError: If the answer is longer, or is none.
         """
         has_begun = False
         try:
-            await self._send(HEADER.pack(len(job)))
+            await self._send(NUMBER.pack(len(job)))
             await self._send(job)
-            has_begun = await self._receive(len(BEGUN)) == BEGUN
-            (num_bytes,) = HEADER.unpack(await self._receive(HEADER.size))
-            if num_bytes > max_answer_bytes:
-                raise UnreadableAnswerError(f"{num_bytes} bytes, at most {max_answer_bytes}")
-            return await self._receive(num_bytes)
+            await self._receive_message(BEGUN)
+            has_begun = True
+            kind, number = await self._receive_message(ASKED, ANSWERED)
+            while kind == ASKED:
+                await self._send(NUMBER.pack(await reply(number)))
+                kind, number = await self._receive_message(ASKED, ANSWERED)
+            if number > max_answer_bytes:
+                raise UnreadableAnswerError(f"{number} bytes, at most {max_answer_bytes}")
+            return await self._receive(number)
         except (EOFError, ConnectionError) as exc:
             exit_code = await asyncio.to_thread(self.join, EXIT_S)
             raise WorkerEndedError(exit_code, has_begun) from exc
@@ -152,6 +174,12 @@ class Worker:
 
     async def _send(self, message: bytes) -> None:
         await asyncio.get_running_loop().sock_sendall(self._socket, message)
+
+    async def _receive_message(self, *kinds: bytes) -> tuple[bytes, int]:
+        kind, number = MESSAGE.unpack(await self._receive(MESSAGE.size))
+        if kind not in kinds:
+            raise UnreadableAnswerError(f"a worker sent {kind!r}, accepted are {kinds}")
+        return kind, number
 
     async def _receive(self, num_bytes: int) -> bytes:
         loop = asyncio.get_running_loop()
@@ -207,6 +235,7 @@ class WorkerPool:
         *,
         read: Callable[[bytes], Answer[T]],
         max_answer_bytes: int,
+        reply: Reply = reply_nothing,
     ) -> T:
         """Return what a function gives in a worker; who stops waiting ends the worker.
 
@@ -215,6 +244,7 @@ class WorkerPool:
             args: Its arguments.
             read: Makes an answer of what it returns.
             max_answer_bytes: Longest that it may return.
+            reply: Tells the function what it asks.
 
         Raises:
             PoolClosedError: If the pool was closed.
@@ -227,7 +257,9 @@ class WorkerPool:
         while True:
             worker = await self._take_worker()
             try:
-                result, error = read(await worker.run(job, max_answer_bytes=max_answer_bytes))
+                result, error = read(
+                    await worker.run(job, max_answer_bytes=max_answer_bytes, reply=reply)
+                )
             except WorkerEndedError as exc:
                 worker.discard()
                 if exc.has_begun or not num_left:
@@ -308,9 +340,28 @@ def serve(channel: socket.socket, prepare: Callable[[], object]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's, which the service answers
     prepare()
     with suppress(ConnectionError), channel, channel.makefile("rb") as jobs:
-        while header := jobs.read(HEADER.size):
-            function, args = pickle.loads(jobs.read(*HEADER.unpack(header)))
-            channel.sendall(BEGUN)
+        _asker.set(partial(_ask, channel, jobs))
+        while header := jobs.read(NUMBER.size):
+            function, args = pickle.loads(jobs.read(*NUMBER.unpack(header)))
+            channel.sendall(MESSAGE.pack(BEGUN, 0))
             answer = function(*args)
-            channel.sendall(HEADER.pack(len(answer)))
+            channel.sendall(MESSAGE.pack(ANSWERED, len(answer)))
             channel.sendall(answer)
+
+
+def ask(question: int) -> int:
+    """Ask, within a job, whoever called for it; blocks until there is a reply.
+
+    Raises:
+        ConnectionError: If there will be none.
+    """
+    return _asker.get()(question)
+
+
+def _ask(channel: socket.socket, replies: BinaryIO, question: int) -> int:
+    channel.sendall(MESSAGE.pack(ASKED, question))
+    reply = replies.read(NUMBER.size)
+    if len(reply) < NUMBER.size:
+        raise ConnectionError("nobody is there to reply")
+    (number,) = NUMBER.unpack(reply)
+    return int(number)

@@ -23,11 +23,12 @@ from benchmarks.growth import measure_growth, plot_growth, render_growth
 from benchmarks.media import write_clips
 from benchmarks.network import measure_networks, plot_networks, render_networks
 from benchmarks.overload import measure_overload, plot_overload, render_overload
-from benchmarks.payloads import MAIN_CLIP, make_payloads
+from benchmarks.payloads import MAIN_CLIP, SENSOR_CLIP, make_payloads
 from benchmarks.service import measure_service, plot_service, render_service
 from benchmarks.shipped import shipped_models
 from benchmarks.soak import measure_soak, plot_soak, render_soak
 from benchmarks.table import render_models, write_table
+from benchmarks.uploads import measure_uploads, plot_uploads, render_uploads
 from training.machine import describe_machine, has_vnni
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -70,6 +71,13 @@ CASES = {
         ),
         render=render_growth,
         plot=plot_growth,
+    ),
+    "uploads": Case(
+        measure=lambda folder: measure_uploads(
+            make_payloads(folder).clips[SENSOR_CLIP], folder=folder
+        ),
+        render=render_uploads,
+        plot=plot_uploads,
     ),
     "experiments": Case(
         measure=lambda folder: measure_experiments(make_payloads(folder), folder=folder),

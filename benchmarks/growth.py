@@ -5,20 +5,17 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
-import av
 import httpx
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.intervals import format_interval, summarize_rounds
+from benchmarks.media import repeat_clip
 from benchmarks.servers import PeakMemory, ServerCommand, running, service_command
 from benchmarks.shipped import shipped_models
 from models.card import read_card, write_card
-
-# Only annotations of PyAV say of what stream a packet is.
-Packet: TypeAlias = "av.Packet[av.VideoStream]"
 
 CLIP_S = 3.0
 NUM_WINDOWS = 10
@@ -68,7 +65,7 @@ def measure_growth(clip: Path, *, folder: Path, growth: Growth = FULL) -> dict[s
         growth: How far it goes.
     """
     videos = {
-        duration_s: _repeat(clip, folder / f"{duration_s:g}.mp4", round(duration_s / CLIP_S))
+        duration_s: repeat_clip(clip, folder / f"{duration_s:g}.mp4", round(duration_s / CLIP_S))
         for duration_s in growth.durations_s
     }
     roots = {num: _copy_models(folder / f"models-{num}", num) for num in growth.num_models}
@@ -136,30 +133,6 @@ def plot_growth(result: Mapping[str, Any], path: Path) -> None:
     for axes in (answer, peak, ready, registry):
         axes.legend()
     figure.savefig(path, dpi=DOTS_PER_INCH)
-
-
-def _repeat(source: Path, target: Path, num_times: int) -> Path:
-    """Write a video that shows another one several times, its packets as they are."""
-    with av.open(source) as original, av.open(target, "w") as copy:
-        video = original.streams.video[0]
-        stream = copy.add_stream_from_template(video)
-        packets = [packet for packet in original.demux(video) if packet.size]
-        length = video.duration or 0
-        for index in range(num_times):
-            for packet in packets:
-                copy.mux(_shifted(packet, stream, index * length))
-    return target
-
-
-def _shifted(packet: Packet, stream: av.VideoStream, offset: int) -> "av.Packet[Any]":
-    shifted: av.Packet[Any] = av.Packet(bytes(packet))
-    shifted.pts = (packet.pts or 0) + offset
-    shifted.dts = (packet.dts or 0) + offset
-    shifted.duration = packet.duration
-    shifted.is_keyframe = packet.is_keyframe
-    shifted.time_base = packet.time_base
-    shifted.stream = stream
-    return shifted
 
 
 def _copy_models(root: Path, num_models: int) -> Path:

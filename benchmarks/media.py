@@ -8,12 +8,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, TypeAlias, cast
 
 import av
 import numpy as np
 from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
+
+# Only annotations of PyAV say of what stream a packet is.
+Packet: TypeAlias = "av.Packet[av.VideoStream]"
 
 FILM_SIZE_PX = 640
 FRAME_RATE_HZ = 30
@@ -161,6 +164,31 @@ def write_clips(
     return clips
 
 
+def repeat_clip(
+    source: Path, target: Path, num_times: int = 1, *, options: Mapping[str, str] | None = None
+) -> Path:
+    """Write a video that shows another one several times, its packets as they are.
+
+    Args:
+        source: The other one.
+        target: What is written; its suffix says in which container.
+        num_times: How often.
+        options: Of the container.
+    """
+    with (
+        av.open(source) as original,
+        av.open(target, "w", container_options=dict(options or {})) as copy,
+    ):
+        video = original.streams.video[0]
+        stream = copy.add_stream_from_template(video)
+        packets = [packet for packet in original.demux(video) if packet.size]
+        length = video.duration or 0
+        for index in range(num_times):
+            for packet in packets:
+                copy.mux(_shifted(packet, stream, index * length))
+    return target
+
+
 def _cut(film_THWC: NDArray[np.uint8], ratio: float) -> NDArray[np.uint8]:
     """Return the middle rows of a film, so that height by width is the ratio."""
     height_px, width_px = film_THWC.shape[1:3]
@@ -207,3 +235,14 @@ def _add_stream(
     stream = cast(av.VideoStream, stream)
     stream.width, stream.height, stream.pix_fmt = size.width_px, size.height_px, "yuv420p"
     return stream
+
+
+def _shifted(packet: Packet, stream: av.VideoStream, offset: int) -> "av.Packet[Any]":
+    shifted: av.Packet[Any] = av.Packet(bytes(packet))
+    shifted.pts = (packet.pts or 0) + offset
+    shifted.dts = (packet.dts or 0) + offset
+    shifted.duration = packet.duration
+    shifted.is_keyframe = packet.is_keyframe
+    shifted.time_base = packet.time_base
+    shifted.stream = stream
+    return shifted

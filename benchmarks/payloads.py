@@ -20,6 +20,7 @@ CLIPS: dict[str, dict[str, str]] = {
     "3000_kbit_per_s": {"b": "3000000"},
 }
 MAIN_CLIP = "x264_default"
+SENSOR_CLIP = "1500_kbit_per_s"
 TOP_PX, BOTTOM_PX = 80, 560  # of a square film, what makes it 640x480
 JPEG_QUALITY = 85
 

@@ -48,6 +48,8 @@ async def compare(
         service,
         timeout_s=timeout_s,
         kinds=VIDEO_KINDS | FRAMES_KINDS,
+        spec=classifiers[0].card.spec,
+        options=query.options,
         work=lambda upload: compare_models(
             service, upload, classifiers=classifiers, options=query.options, record=record
         ),

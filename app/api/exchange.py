@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,9 +12,11 @@ from starlette.requests import ClientDisconnect
 
 from app.errors import ClientDisconnectedError, DeadlineExceededError
 from app.gates import QueueFullError
+from app.headstarts import Begin
 from app.records import get_record
-from app.service import Service
+from app.service import Options, Service
 from app.uploads import Upload, UploadKind, UploadLimits, open_spool, receive_upload
+from models.spec import ClipSpec
 
 T = TypeVar("T")
 REFUSAL_S = 0.1
@@ -27,6 +30,8 @@ async def answer_upload(
     *,
     timeout_s: float,
     kinds: frozenset[UploadKind],
+    spec: ClipSpec,
+    options: Options,
     work: Callable[[Upload], Coroutine[None, None, T]],
 ) -> T:
     """Receive a request's body, and return what is made of it.
@@ -36,6 +41,8 @@ async def answer_upload(
         service: Sets the limits.
         timeout_s: How long it may take.
         kinds: What may be uploaded.
+        spec: What a window is.
+        options: What the client chose.
         work: Makes the answer; canceled when the client goes away or the time is over.
 
     Raises:
@@ -51,9 +58,10 @@ async def answer_upload(
         _refusal_held_back(),
         _deadline(timeout_s),
         open_spool(service.spool) as folder,
+        service.head_starts.allow(partial(service.decode_arriving, spec, options)) as begin,
     ):
         with record.measure("upload"):
-            upload = await _receive(request, service, folder, kinds=kinds)
+            upload = await _receive(request, service, folder, kinds=kinds, begin=begin)
         record.num_bytes = upload.num_bytes
         return await _until_disconnect(request, work(upload))
 
@@ -84,12 +92,17 @@ async def _deadline(timeout_s: float) -> AsyncIterator[None]:
 
 
 async def _receive(
-    request: Request, service: Service, folder: Path, *, kinds: frozenset[UploadKind]
+    request: Request,
+    service: Service,
+    folder: Path,
+    *,
+    kinds: frozenset[UploadKind],
+    begin: Begin,
 ) -> Upload:
     settings = service.settings
     limits = UploadLimits(max_bytes=settings.max_upload_bytes, max_parts=settings.max_frames)
     try:
-        return await receive_upload(request, folder, kinds=kinds, limits=limits)
+        return await receive_upload(request, folder, kinds=kinds, limits=limits, begin=begin)
     except ClientDisconnect as exc:
         raise ClientDisconnectedError from exc
 

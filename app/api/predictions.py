@@ -37,6 +37,9 @@ async def predict_video(
     A video longer than one window is answered as a list of windows; a later window is answered
     if the video covers half of it or more. What a window lacks at its end is filled by repeating
     the last frame, and `num_padded_frames` says how often.
+
+    A video that takes long to arrive is decoded meanwhile if it can be read from its start:
+    Matroska, WebM, MPEG-TS, and MP4 or MOV whose index comes first (`-movflags +faststart`).
     """
     return await _predict(request, service, query, record, timeout_s=timeout_s, kinds=VIDEO_KINDS)
 
@@ -75,6 +78,8 @@ async def _predict(
             service,
             timeout_s=timeout_s,
             kinds=kinds,
+            spec=classifier.card.spec,
+            options=query.options,
             work=lambda upload: predict(
                 service,
                 upload,

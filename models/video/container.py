@@ -40,7 +40,8 @@ def opened(source: Path | BinaryIO, limits: DecodeLimits) -> Iterator[InputConta
     """Open a video with the one demuxer that its first bytes call for.
 
     Args:
-        source: A path, or a seekable file at its start; its name is never looked at.
+        source: A path, or a file at its start; its name is never looked at. A file that says that
+            it is not seekable is read from start to end, or again from the start.
         limits: What is accepted.
 
     Raises:

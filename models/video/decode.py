@@ -14,6 +14,8 @@ What is done about a file's peculiarities:
   stop decoding early; if frames are wanted after that, the video is decoded once more, in full.
 - Damage that FFmpeg reports (a packet or a frame marked corrupt, a decode error) refuses the video.
   In a frame that nothing needs it is not noticed. A file that merely ends early is a shorter video.
+- A file that is read from start to end, as one that still arrives, may turn out shorter where going
+  back would show that its index is damaged.
 - Rotation metadata is applied in quarter turns; mirroring and sample aspect ratio are not.
 
 Tensor suffixes: N windows or clips, T frames, H height, W width; the last axis of 3 is RGB.
@@ -80,7 +82,8 @@ def read_windows(source: Path | BinaryIO, spec: ClipSpec, **options: Any) -> Vid
     """Decode a video, or a span of it, into windows.
 
     Args:
-        source: A path, or a seekable file at its start; its name is never looked at.
+        source: A path, or a file at its start; its name is never looked at. A file that says that
+            it is not seekable is read from start to end, or again from the start.
         spec: What a window is.
         options: The other attributes of a `DecodeJob`.
 

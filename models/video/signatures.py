@@ -18,6 +18,8 @@ JPEG_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 CONTAINER_FORMATS = ("mov", "matroska", "avi", "gif", "mpegts", "mpeg")
 
+STREAMED_FORMATS = ("matroska", "mpegts")
+
 ImageCodec = Literal["png", "mjpeg"]
 
 
@@ -25,7 +27,12 @@ class NamelessFile:
     """A file without its name, which FFmpeg would take as a hint of the format."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self.read, self.seek, self.tell = file.read, file.seek, file.tell
+        self.read, self.seek, self.tell, self.seekable = (
+            file.read,
+            file.seek,
+            file.tell,
+            file.seekable,
+        )
 
 
 def container_format(file: BinaryIO) -> str:
@@ -45,6 +52,18 @@ def container_format(file: BinaryIO) -> str:
             f"file starts with {head[:8]!r}, accepted are {', '.join(CONTAINER_FORMATS)}"
         )
     return name
+
+
+def can_be_streamed(head: bytes) -> bool:
+    """Say whether a video can be decoded from the start to the end, by its first bytes.
+
+    MP4 and MOV files can if their index comes before the pictures; often it comes last.
+
+    Args:
+        head: At least `HEAD_BYTES`, unless the file is shorter.
+    """
+    name = _container_of(head)
+    return _has_index_first(head) if name == "mov" else name in STREAMED_FORMATS
 
 
 def image_codec(data: bytes) -> ImageCodec:
@@ -85,6 +104,18 @@ def _container_of(head: bytes) -> str | None:
     if head.startswith(b"\x00\x00\x01\xba"):  # pack header
         return "mpeg"
     return "mpegts" if _is_transport_stream(head) else None
+
+
+def _has_index_first(head: bytes) -> bool:
+    start = 0
+    while start + 8 <= len(head):
+        num_bytes, kind = struct.unpack_from(">I4s", head, start)
+        if kind in (b"moov", b"mdat"):
+            return bool(kind == b"moov")
+        if num_bytes < 8:  # of 64 bits, or up to the end, as only pictures are
+            return False
+        start += num_bytes
+    return False
 
 
 def _is_transport_stream(head: bytes) -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 from app import decoding
 from app.decoding import Decoded
 from app.isolation.limits import JobBudget
+from app.workers import ask
 from models.video.decode import write_windows
 from models.video.job import DecodeJob
 from models.video.windows import VideoInfo, WindowSpan
@@ -69,6 +70,14 @@ def sleep(duration_s: float) -> bytes:
     """Sleep, and return nothing."""
     time.sleep(duration_s)
     return b""
+
+
+def ask_until(last: int) -> bytes:
+    """Ask for numbers, each for the one after what came before, until one is that."""
+    number = 0
+    while number != last:
+        number = ask(number + 1)
+    return str(number).encode()
 
 
 def write_bytes(num_bytes: int, target: BinaryIO) -> Any:

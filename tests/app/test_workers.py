@@ -54,6 +54,32 @@ def test_large_messages_pass_both_ways(pool: WorkerPool) -> None:
     assert asyncio.run(call(pool, bytes, message)) == message
 
 
+def test_job_is_told_what_it_asks(pool: WorkerPool) -> None:
+    asked: list[int] = []
+
+    async def reply(question: int) -> int:
+        asked.append(question)
+        await asyncio.sleep(0.01)
+        return 2**64 - 1 if len(asked) == 3 else 10 * question
+
+    answer = asyncio.run(
+        pool.call(jobs.ask_until, (2**64 - 1,), read=keep, max_answer_bytes=100, reply=reply)
+    )
+
+    assert asked == [1, 11, 111]
+    assert answer == str(2**64 - 1).encode()
+
+
+def test_job_that_nobody_replies_to_ends_the_worker(pool: WorkerPool) -> None:
+    async def ask_in_vain() -> set[bytes]:
+        before = await call(pool, jobs.tell_pid)
+        with pytest.raises(UnreadableAnswerError, match="asked for 1, and is told nothing"):
+            await call(pool, jobs.ask_until, 5)
+        return {before, await call(pool, jobs.tell_pid)}
+
+    assert len(asyncio.run(ask_in_vain())) == 2
+
+
 def test_error_that_is_read_is_raised_and_costs_no_worker(pool: WorkerPool) -> None:
     async def fail_twice() -> list[bytes]:
         pids = []

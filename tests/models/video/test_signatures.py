@@ -4,7 +4,12 @@ import pytest
 
 from models.errors import InvalidFramesError, UndecodableMediaError, UnsupportedMediaError
 from models.video.limits import DecodeLimits
-from models.video.signatures import check_images, container_format, image_size_px
+from models.video.signatures import (
+    can_be_streamed,
+    check_images,
+    container_format,
+    image_size_px,
+)
 from tests.media import barcode_frames, encode_image
 
 TRANSPORT_HEAD = (b"\x47" + bytes(187)) * 5
@@ -43,6 +48,31 @@ def test_container_is_told_by_its_first_bytes(head: bytes, name: str) -> None:
 def test_anything_else_is_no_container(head: bytes) -> None:
     with pytest.raises(UnsupportedMediaError, match="file starts with"):
         container_format(BytesIO(head))
+
+
+FTYP = b"\x00\x00\x00\x10ftypisom\x00\x00\x02\x00"
+FREE = b"\x00\x00\x00\x09free\x00"
+
+
+@pytest.mark.parametrize(
+    ("head", "can"),
+    [
+        (FTYP + FREE + b"\x00\x00\x10\x00moov", True),
+        (FTYP + b"\x00\x00\x00\x01moov", True),
+        (FTYP + FREE + b"\x00\x00\x10\x00mdat", False),
+        (FTYP + b"\x00\x00\x00\x00free" + b"\x00\x00\x10\x00moov", False),
+        (FTYP + b"\x00\x00\x00\x01free" + b"\x00\x00\x10\x00moov", False),
+        (FTYP + b"\x00\x00\x10\x00free" + bytes(50), False),
+        (FTYP + b"\x00\x00\x10", False),
+        (b"\x1a\x45\xdf\xa3\x01", True),
+        (TRANSPORT_HEAD, True),
+        (b"RIFF\x00\x00\x00\x00AVI LIST", False),
+        (b"GIF89a", False),
+        (b"hello, world", False),
+    ],
+)
+def test_what_can_be_read_in_one_go_is_told_by_its_first_bytes(head: bytes, can: bool) -> None:
+    assert can_be_streamed(head) is can
 
 
 @pytest.mark.parametrize("codec", ["png", "mjpeg"])
