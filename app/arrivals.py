@@ -50,8 +50,8 @@ class Arrival:
 class ArrivingFile(FileIO):
     """A worker's end: reading blocks until there is enough to read.
 
-    It says that it is not seekable, so that FFmpeg reads it from the start to the end, as it does
-    a pipe; its user may go back all the same.
+    It says that it is not seekable, so that FFmpeg reads it in one go, as it does a pipe; who has
+    looked at the first bytes may go back to the start all the same.
 
     Args:
         path: The file.
@@ -73,10 +73,6 @@ class ArrivingFile(FileIO):
     def seekable(self) -> bool:
         """Say no."""
         return False
-
-    def wait_until_complete(self) -> None:
-        """Block until the whole file may be read."""
-        self._wait_for(ALL_BYTES)
 
     def _wait_for(self, num_bytes: int) -> None:
         while self._num_known < num_bytes and not self._is_complete:

@@ -40,7 +40,7 @@ from app.workers import (
     ask,
     reply_nothing,
 )
-from models.errors import DriverActivityError, MediaError
+from models.errors import DriverActivityError
 from models.spec import ClipSpec
 from models.video.arrays import array_to_windows, has_model_size, parse_npy
 from models.video.job import DecodeJob
@@ -107,7 +107,7 @@ class DecodePool:
     one whose job runs ends the worker. A worker that has ended is replaced when it is missed.
 
     Args:
-        num_workers: Processes, each with one decoder thread.
+        num_workers: Processes, each with one decoder thread; for files that arrive there are more.
         timeout_s: Longest time that one job may run, its wait not included; it may not use more
             processor time either.
         spool_dir: Where results pass through, in pages that hardly ever reach a disk; None for
@@ -139,7 +139,7 @@ class DecodePool:
 
     @property
     def num_active(self) -> int:
-        """Jobs that a worker is on."""
+        """Jobs that a worker is on, but for files that arrive."""
         return self._gate.num_inside
 
     def start(self) -> None:
@@ -202,6 +202,7 @@ class DecodePool:
                 is not counted.
 
         Raises:
+            MediaError: If it cannot be read in one go, too.
             DriverActivityError: As `read_windows`.
         """
         job = DecodeJob(spec=spec, stride_s=stride_s, limits=limits, mode=mode)
@@ -290,9 +291,12 @@ class DecodePool:
             raise DecodeTimeoutError(self._timeout_s) from exc
 
     async def _reply_untimed(self, reply: Reply, deadline: asyncio.Timeout, question: int) -> int:
+        """Reply while no time passes."""
+        clock = asyncio.get_running_loop().time
+        left_s = (deadline.when() or math.inf) - clock()
         deadline.reschedule(None)
         number = await reply(question)
-        deadline.reschedule(asyncio.get_running_loop().time() + self._timeout_s)
+        deadline.reschedule(clock() + left_s)
         return number
 
     async def _find_isolation(self) -> Isolation:
@@ -350,17 +354,10 @@ def _read_video(source: Blob, job: DecodeJob, target: BinaryIO) -> Decoded:
 
 
 def _read_arriving(source: Path, job: DecodeJob, target: BinaryIO) -> Decoded:
-    """Decode a video as it arrives; what cannot be read that way is read when it is complete."""
     from models.video import decode
 
     with ArrivingFile(source, ask) as arriving:
-        try:
-            return decode.write_windows(target, arriving, job)
-        except MediaError:
-            arriving.wait_until_complete()
-    target.seek(0)
-    target.truncate()
-    return decode.write_windows(target, source, job)
+        return decode.write_windows(target, arriving, job)
 
 
 def _read_images(

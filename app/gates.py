@@ -48,6 +48,7 @@ class Gate:
         self._num_waiting = 0
         self._work_waiting = 0.0
         self._num_inside = 0
+        self._num_borrowed = 0
 
     @property
     def num_waiting(self) -> int:
@@ -67,7 +68,8 @@ class Gate:
     @property
     def is_idle(self) -> bool:
         """Whether a place is free and nobody waits for one."""
-        return self._num_inside < self._capacity and not self._num_waiting
+        num_taken = self._num_inside + self._num_borrowed
+        return num_taken < self._capacity and not self._num_waiting
 
     @asynccontextmanager
     async def enter(self, work: float = 1) -> AsyncIterator[None]:
@@ -105,6 +107,19 @@ class Gate:
         """Give a place back."""
         self._num_inside -= 1
         self._semaphore.release()
+
+    def borrow(self) -> bool:
+        """Take up a place that is idle, if one is, and say so; `give_back` when it is left.
+
+        Nobody who enters waits for it to be given back: it only keeps others from borrowing.
+        """
+        is_lent = self.is_idle
+        self._num_borrowed += is_lent
+        return is_lent
+
+    def give_back(self) -> None:
+        """Leave a place that was borrowed."""
+        self._num_borrowed -= 1
 
     def _may_wait(self, work: float) -> bool:
         if not self._num_waiting:

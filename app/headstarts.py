@@ -1,7 +1,8 @@
 """Decoding that begins while its video is still being received.
 
-It takes nothing from requests that are complete: its worker computes only while a place that fits
-the cores is free, and asks again after every few frames.
+It takes nothing from requests that are complete: its worker goes on only while a place that fits
+the cores is idle, and asks again after every step. Nobody waits for such a place, but who comes
+during a step shares a core with it.
 """
 
 import asyncio
@@ -13,13 +14,15 @@ from pathlib import Path
 from app.arrivals import COMPLETE, Arrival
 from app.gates import Gate
 from app.workers import Reply, UnreadableAnswerError
+from models.errors import MediaError
 from models.video.windows import VideoWindows
 
 STEP_BYTES = 128 * 1024
-"""How much is decoded before the place is offered to others: 30 ms of work, as bit rates are."""
+"""How much is decoded at a time: 30 ms of work, as bit rates of small clips are."""
 POLL_S = 0.01
+"""How often a worker that may read on looks whether a place has become idle."""
 
-Read = Callable[[Path, Reply], Coroutine[None, None, VideoWindows]]
+ReadArriving = Callable[[Path, Reply], Coroutine[None, None, VideoWindows]]
 """Decodes a file in a worker that asks how far it may read."""
 
 
@@ -32,7 +35,7 @@ class HeadStart:
         read: Decodes it.
     """
 
-    def __init__(self, arrival: Arrival, *, lanes: Gate, read: Read) -> None:
+    def __init__(self, arrival: Arrival, *, lanes: Gate, read: ReadArriving) -> None:
         self._arrival = arrival
         self._lanes = lanes
         self._num_told = 0
@@ -42,31 +45,40 @@ class HeadStart:
         self._task = asyncio.create_task(self._run(read))
 
     @property
-    def is_over(self) -> bool:
-        """Whether nothing is left to do, or it has failed."""
-        return self._task.done()
+    def has_failed(self) -> bool:
+        """Whether it has ended without windows, and keeps nothing any more."""
+        task = self._task
+        return task.done() and (task.cancelled() or task.exception() is not None)
 
     @property
     def share_left(self) -> float:
-        """What part of the file no worker has been given yet, 0-1."""
+        """What part of the file has to be decoded yet, 0-1."""
+        if self.has_failed:
+            return 1.0
         return 1 - self._num_told / max(self._arrival.num_bytes, 1)
 
-    async def finish(self) -> VideoWindows:
+    async def finish(self) -> VideoWindows | None:
         """Return the windows of the complete file; for who holds a place, and only once.
 
+        Returns:
+            None if they cannot be had by reading the file in one go.
+
         Raises:
-            DriverActivityError: As `DecodePool.read_windows`.
+            DriverActivityError: As `DecodePool.read_windows`, save for the media's own errors.
         """
         self._is_claimed.set()
         self._leave_lane()
-        return await self._task
+        try:
+            return await self._task
+        except MediaError:
+            return None
 
     async def close(self) -> None:
         """Give up what has not been finished."""
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _run(self, read: Read) -> VideoWindows:
+    async def _run(self, read: ReadArriving) -> VideoWindows:
         try:
             await self._arrival.reach(1)  # and the file is there
             return await read(self._arrival.path, self._reply)
@@ -87,24 +99,22 @@ class HeadStart:
         return self._num_told << 1 | COMPLETE * self._has_told_all
 
     async def _take_lane(self) -> None:
-        """Take a place once one is free that nobody waits for, unless the request has its own."""
-        while not self._is_claimed.is_set():
-            if self._lanes.is_idle:
-                await self._lanes.acquire()
-                self._has_lane = True
-                return
-            with suppress(TimeoutError):
-                async with asyncio.timeout(POLL_S):
-                    await self._is_claimed.wait()
+        """Borrow a place once one is idle, unless the request has its own."""
+        while not (self._is_claimed.is_set() or self._has_lane):
+            self._has_lane = self._lanes.borrow()
+            if not self._has_lane:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(POLL_S):
+                        await self._is_claimed.wait()
 
     def _leave_lane(self) -> None:
         if self._has_lane:
             self._has_lane = False
-            self._lanes.release()
+            self._lanes.give_back()
 
 
 Begin = Callable[[Arrival], HeadStart | None]
-"""Begins to decode a file; None while there is no place free, or as many are decoded as may."""
+"""Begins to decode a file; None while there is no idle place, or as many are decoded as may."""
 
 
 class HeadStarts:
@@ -118,26 +128,32 @@ class HeadStarts:
     def __init__(self, *, lanes: Gate, max_num: int) -> None:
         self._lanes = lanes
         self._max_num = max_num
-        self._num = 0
+        self._begun: list[HeadStart] = []
 
     @asynccontextmanager
-    async def allow(self, read: Read) -> AsyncIterator[Begin]:
-        """Let a video have one; what has not been finished at the end of the statement is given up.
+    async def allow(self, read: ReadArriving) -> AsyncIterator[Begin]:
+        """Let an upload have some; what is not finished at the end of the statement is given up.
 
         Args:
-            read: Decodes the video.
+            read: Decodes a video.
         """
         begun: list[HeadStart] = []
         try:
             yield partial(self._begin, begun, read)
         finally:
-            self._num -= len(begun)
             for head_start in begun:
-                await head_start.close()
+                try:
+                    await head_start.close()
+                finally:
+                    self._begun.remove(head_start)
 
-    def _begin(self, begun: list[HeadStart], read: Read, arrival: Arrival) -> HeadStart | None:
-        if self._num >= self._max_num or not self._lanes.is_idle:
+    def _begin(
+        self, begun: list[HeadStart], read: ReadArriving, arrival: Arrival
+    ) -> HeadStart | None:
+        num_now = sum(not head_start.has_failed for head_start in self._begun)
+        if num_now >= self._max_num or not self._lanes.is_idle:
             return None
-        self._num += 1
-        begun.append(HeadStart(arrival, lanes=self._lanes, read=read))
-        return begun[-1]
+        head_start = HeadStart(arrival, lanes=self._lanes, read=read)
+        begun.append(head_start)
+        self._begun.append(head_start)
+        return head_start

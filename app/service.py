@@ -197,7 +197,9 @@ class Service:
 
     async def _decode_video(self, upload: Upload, spec: ClipSpec, options: Options) -> VideoWindows:
         if upload.head_start is not None:
-            return await upload.head_start.finish()
+            video = await upload.head_start.finish()
+            if video is not None:
+                return video
         return await self.decoder.read_windows(
             upload.blobs[0],
             spec,

@@ -164,14 +164,14 @@ class _BlobWriter:
         self._head = b""
         self._pending: list[bytes] = []
         self._num_pending = 0
-        self._flush_bytes = FLUSH_BYTES
         self._arrival = Arrival(path)
 
     async def write(self, data: bytes) -> None:
         self._pending.append(data)
         self._num_pending += len(data)
         self.num_bytes += len(data)
-        if self._num_pending > self._flush_bytes:
+        is_awaited = self.head_start is not None and not self.head_start.has_failed
+        if self._num_pending > (ARRIVING_FLUSH_BYTES if is_awaited else FLUSH_BYTES):
             await self._flush()
         if self._begin is not None:
             await self._consider(data, self._begin)
@@ -185,7 +185,6 @@ class _BlobWriter:
             self._begin = None
         elif (head_start := begin(self._arrival)) is not None:
             self._begin, self.head_start = None, head_start
-            self._flush_bytes = ARRIVING_FLUSH_BYTES
             await self._flush()
 
     async def _flush(self) -> None:

@@ -1,7 +1,7 @@
 """How long a slow upload takes to be answered, by what its container lets the service do meanwhile.
 
 The same packets in four containers. An MP4 file that ends with its index can only be decoded when
-it is complete, as was every file before decoding began early; the others can be from their start.
+it is complete; the others are decoded while they arrive.
 """
 
 import statistics
@@ -94,7 +94,7 @@ def render_uploads(result: Mapping[str, Any]) -> str:
             "",
             f"Medians of {result['num_rounds']} rounds with 95 % bootstrap intervals: 640x480, "
             "H.264, 1.5 Mbit/s, the same packets in every container, posted by one client over a "
-            "link of the rate given. What can be read from its start is decoded while it comes.",
+            "link of the rate given. What can be read in one go is decoded while it comes.",
             "",
             "| video | link | container | upload, s | answered after, s | times index last "
             "| after the last byte, ms | processor ms |",

@@ -38,8 +38,8 @@ async def predict_video(
     if the video covers half of it or more. What a window lacks at its end is filled by repeating
     the last frame, and `num_padded_frames` says how often.
 
-    A video that takes long to arrive is decoded meanwhile if it can be read from its start:
-    Matroska, WebM, MPEG-TS, and MP4 or MOV whose index comes first (`-movflags +faststart`).
+    A video that takes long to arrive is decoded meanwhile if it can be read in one go: Matroska,
+    WebM, MPEG-TS, and MP4 or MOV whose whole index comes first (`-movflags +faststart`).
     """
     return await _predict(request, service, query, record, timeout_s=timeout_s, kinds=VIDEO_KINDS)
 

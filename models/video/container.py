@@ -40,8 +40,7 @@ def opened(source: Path | BinaryIO, limits: DecodeLimits) -> Iterator[InputConta
     """Open a video with the one demuxer that its first bytes call for.
 
     Args:
-        source: A path, or a file at its start; its name is never looked at. A file that says that
-            it is not seekable is read from start to end, or again from the start.
+        source: A path, or a file at its start; its name is never looked at.
         limits: What is accepted.
 
     Raises:
@@ -55,6 +54,31 @@ def opened(source: Path | BinaryIO, limits: DecodeLimits) -> Iterator[InputConta
         return
     with _open_file(source, limits) as container:
         yield container
+
+
+def is_seekable(source: Path | BinaryIO) -> bool:
+    """Say whether a file can be read in any order, and more than once."""
+    return isinstance(source, Path) or source.seekable()
+
+
+def check_read_in_one_go(
+    container: InputContainer, stream: av.VideoStream, *, num_frames: int
+) -> None:
+    """Check that nothing is missing that would be found by going back or looking ahead.
+
+    Args:
+        container: That has been read to its end.
+        stream: The one that is shown.
+        num_frames: How many frames it gave.
+
+    Raises:
+        UndecodableMediaError: If it is not as many as the index of a MOV or MP4 file lists: there,
+            FFmpeg takes damage for the end.
+    """
+    if demuxer_name(container) == "mov" and num_frames != stream.frames:
+        raise UndecodableMediaError(
+            f"cannot be read in one go: {num_frames} of {stream.frames} frames were found"
+        )
 
 
 def video_stream(container: InputContainer) -> av.VideoStream:
@@ -99,6 +123,8 @@ def _open_file(file: BinaryIO, limits: DecodeLimits) -> InputContainer:
         if container.streams.video and all(s.frames for s in container.streams.video):
             return container
         container.close()  # a fragmented file has its index in pieces
+        if not file.seekable():  # FFmpeg would take the first piece for all of it
+            raise UndecodableMediaError("cannot be read in one go: its index is in pieces")
         file.seek(0)
     return _open_as(name, file, limits, {})
 

@@ -14,8 +14,8 @@ What is done about a file's peculiarities:
   stop decoding early; if frames are wanted after that, the video is decoded once more, in full.
 - Damage that FFmpeg reports (a packet or a frame marked corrupt, a decode error) refuses the video.
   In a frame that nothing needs it is not noticed. A file that merely ends early is a shorter video.
-- A file that is read from start to end, as one that still arrives, may turn out shorter where going
-  back would show that its index is damaged.
+- A file that is not seekable, as one that still arrives, is read in one go, and refused where that
+  might not give what it gives when it is complete.
 - Rotation metadata is applied in quarter turns; mirroring and sample aspect ratio are not.
 
 Tensor suffixes: N windows or clips, T frames, H height, W width; the last axis of 3 is RGB.
@@ -39,7 +39,9 @@ from models.spec import ClipSpec
 from models.video.assembly import Picture, video_info, walk, with_stand_ins
 from models.video.codec import Scaler, configure
 from models.video.container import (
+    check_read_in_one_go,
     demuxer_name,
+    is_seekable,
     opened,
     pass_over_others,
     stated_duration_s,
@@ -82,8 +84,7 @@ def read_windows(source: Path | BinaryIO, spec: ClipSpec, **options: Any) -> Vid
     """Decode a video, or a span of it, into windows.
 
     Args:
-        source: A path, or a file at its start; its name is never looked at. A file that says that
-            it is not seekable is read from start to end, or again from the start.
+        source: A path, or a file at its start; its name is never looked at.
         spec: What a window is.
         options: The other attributes of a `DecodeJob`.
 
@@ -118,7 +119,9 @@ def write_windows(
     """
     try:
         return _write(target, source, job, may_skip=True)
-    except SkippedFrameError:
+    except SkippedFrameError as exc:
+        if not is_seekable(source):
+            raise UndecodableMediaError("cannot be read in one go: its times are wrong") from exc
         target.seek(0)
         target.truncate()
         if not isinstance(source, Path):
@@ -143,6 +146,8 @@ def _write(
             limits=job.limits,
             write=lambda pictures: _write_window(target, pictures),
         )
+        if not is_seekable(source):
+            check_read_in_one_go(container, stream, num_frames=walked.num_frames)
         rate_hz = float(stream.average_rate) if stream.average_rate else None
         info = video_info(
             walked,

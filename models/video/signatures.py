@@ -18,6 +18,7 @@ JPEG_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 CONTAINER_FORMATS = ("mov", "matroska", "avi", "gif", "mpegts", "mpeg")
 
+# What FFmpeg reads in one go as it reads it otherwise; AVI files have an index at their end.
 STREAMED_FORMATS = ("matroska", "mpegts")
 
 ImageCodec = Literal["png", "mjpeg"]
@@ -55,9 +56,9 @@ def container_format(file: BinaryIO) -> str:
 
 
 def can_be_streamed(head: bytes) -> bool:
-    """Say whether a video can be decoded from the start to the end, by its first bytes.
+    """Say whether a video can probably be decoded in one go, by its first bytes.
 
-    MP4 and MOV files can if their index comes before the pictures; often it comes last.
+    MP4 and MOV files can if their index comes before the pictures, all of it; often it comes last.
 
     Args:
         head: At least `HEAD_BYTES`, unless the file is shorter.

@@ -80,6 +80,13 @@ def ask_until(last: int) -> bytes:
     return str(number).encode()
 
 
+def ask_slowly(pause_s: float, target: BinaryIO) -> Decoded:
+    """Ask again and again, with pauses."""
+    while True:
+        time.sleep(pause_s)
+        ask(1)
+
+
 def write_bytes(num_bytes: int, target: BinaryIO) -> Any:
     """Write so many bytes as the result."""
     target.write(bytes(num_bytes))

@@ -47,20 +47,15 @@ def test_file_is_asked_for_until_there_is_enough(path: Path) -> None:
 
 
 def test_reader_may_go_back_though_ffmpeg_may_not(path: Path) -> None:
-    with ArrivingFile(path, Told(10 << 1 | COMPLETE)) as file:
+    told = Told(10 << 1 | COMPLETE)
+
+    with ArrivingFile(path, told) as file:
         assert not file.seekable()
         assert file.read() == b"0123456789"
         file.seek(0)
         assert file.read(3) == b"012"
 
-
-def test_end_can_be_waited_for(path: Path) -> None:
-    told = Told(3 << 1, 10 << 1 | COMPLETE)
-
-    with ArrivingFile(path, told) as file:
-        file.wait_until_complete()
-
-    assert told.asked == [ALL_BYTES, ALL_BYTES]
+    assert told.asked == [ALL_BYTES]
 
 
 async def waits(arrival: Arrival, num_bytes: int) -> "asyncio.Task[None]":

@@ -88,3 +88,17 @@ def test_who_gives_up_waiting_leaves_no_trace() -> None:
             return gate.num_waiting
 
     assert asyncio.run(run()) == 0
+
+
+def test_idle_places_are_lent_and_nobody_waits_for_them() -> None:
+    async def run() -> None:
+        gate = Gate("decode", capacity=2, max_waiting=0)
+        async with gate.enter():
+            assert [gate.borrow(), gate.borrow()] == [True, False]
+            assert not gate.is_idle
+            async with asyncio.timeout(1), gate.enter():
+                assert gate.num_inside == 2
+            gate.give_back()
+            assert gate.is_idle
+
+    asyncio.run(run())

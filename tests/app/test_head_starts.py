@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+import multiprocessing
 import os
 import socket
+import struct
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,7 @@ from models.errors import UndecodableMediaError
 from models.video.decode import read_windows
 from models.video.signatures import HEAD_BYTES, can_be_streamed
 from models.video.windows import VideoWindows
+from tests.app import jobs
 from tests.app.pools import LIMITS, SPEC, MakePool
 from tests.app.posting import COMPARISONS, VIDEO, post_clip
 from tests.app.raw import RawAnswer, connecting, parse_answer, read_to_end
@@ -35,6 +39,7 @@ from tests.media import barcode_frames, write_video
 
 FAST_START = {"movflags": "+faststart"}
 FRAGMENTS = {"movflags": "+frag_keyframe+empty_moov"}
+VARIABLE_S = [index / 30 + (index % 7) / 300 for index in range(70)]
 PIECE_BYTES = 4096
 WINDOWS: Any = object()
 
@@ -65,28 +70,27 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-def test_place_is_held_only_while_the_worker_computes(lanes: Gate, tmp_path: Path) -> None:
+def test_place_is_taken_only_while_the_worker_computes(lanes: Gate, tmp_path: Path) -> None:
     async def run() -> None:
         arrival, worker = Arrival(tmp_path), Asking(5, 20)
         head_start = HeadStart(arrival, lanes=lanes, read=worker.read)
-        await settle()
         arrival.grow(4)
         await settle()
-        assert (worker.told, lanes.num_inside) == ([], 0)  # so much has not come
+        assert (worker.told, lanes.is_idle) == ([], True)  # so much has not come
         arrival.grow(6)
         await settle()
-        assert (worker.told, lanes.num_inside) == ([10 << 1], 1)
+        assert (worker.told, lanes.is_idle) == ([10 << 1], False)
         worker.may_answer.set()
         await settle()
-        assert (len(worker.told), lanes.num_inside) == (1, 0)  # it has read what it may
+        assert (len(worker.told), lanes.is_idle) == (1, True)  # it has read what it may
         arrival.end()
         assert await head_start.finish() is WINDOWS
-        assert (worker.told[1:], lanes.num_inside) == ([10 << 1 | COMPLETE], 0)
+        assert (worker.told[1:], lanes.is_idle) == ([10 << 1 | COMPLETE], True)
 
     asyncio.run(run())
 
 
-def test_complete_requests_go_before(lanes: Gate, tmp_path: Path) -> None:
+def test_head_start_waits_for_requests_that_are_complete(lanes: Gate, tmp_path: Path) -> None:
     async def run() -> None:
         arrival, worker = Arrival(tmp_path), Asking(5)
         worker.may_answer.set()
@@ -98,6 +102,22 @@ def test_complete_requests_go_before(lanes: Gate, tmp_path: Path) -> None:
         async with asyncio.timeout(5):
             while not worker.told:
                 await asyncio.sleep(0.01)
+        await head_start.close()
+
+    asyncio.run(run())
+
+
+def test_requests_that_are_complete_wait_for_no_head_start(lanes: Gate, tmp_path: Path) -> None:
+    async def run() -> None:
+        arrival, worker = Arrival(tmp_path), Asking(5, STEP_BYTES + 1)
+        head_start = HeadStart(arrival, lanes=lanes, read=worker.read)
+        arrival.grow(4 * STEP_BYTES)
+        await settle()
+        assert (worker.told, head_start.share_left) == ([STEP_BYTES << 1], 0.75)
+        async with asyncio.timeout(1), lanes.enter():
+            worker.may_answer.set()
+            await settle()
+            assert len(worker.told) == 1
         await head_start.close()
 
     asyncio.run(run())
@@ -120,20 +140,23 @@ def test_request_with_a_place_goes_on_at_once(lanes: Gate, tmp_path: Path) -> No
     asyncio.run(run())
 
 
-def test_place_is_offered_again_after_every_step(lanes: Gate, tmp_path: Path) -> None:
+def test_head_start_that_failed_keeps_nothing(lanes: Gate, tmp_path: Path) -> None:
+    async def fail(_: Path, reply: Reply) -> VideoWindows:
+        await reply(5)
+        raise UndecodableMediaError("not in one go")
+
     async def run() -> None:
-        arrival, worker = Arrival(tmp_path), Asking(5, STEP_BYTES + 1)
-        head_start = HeadStart(arrival, lanes=lanes, read=worker.read)
-        arrival.grow(4 * STEP_BYTES)
-        await settle()
-        assert (worker.told, head_start.share_left) == ([STEP_BYTES << 1], 0.75)
-        other = asyncio.create_task(lanes.acquire())
-        await settle()
-        worker.may_answer.set()
-        await settle()
-        assert other.done()
-        assert len(worker.told) == 1
-        await head_start.close()
+        head_starts, arrival = HeadStarts(lanes=lanes, max_num=1), Arrival(tmp_path)
+        async with head_starts.allow(fail) as begin:
+            head_start = begin(arrival)
+            assert head_start is not None
+            assert begin(arrival) is None
+            arrival.grow(10)
+            await settle()
+            assert (head_start.has_failed, head_start.share_left) == (True, 1)
+            assert lanes.is_idle
+            assert begin(arrival) is not None
+            assert await head_start.finish() is None
 
     asyncio.run(run())
 
@@ -194,8 +217,8 @@ async def receive(data: bytes, path: Path, arrival: Arrival, *, pause_s: float =
 
 async def read_arriving(
     pool: DecodePool, data: bytes, path: Path, *, pause_s: float = 0.0
-) -> VideoWindows:
-    """Decode a file while it is written."""
+) -> VideoWindows | None:
+    """Decode a file while it is written; None if it cannot be read in one go."""
     path.touch()
     lanes = Gate("decode", capacity=1, max_waiting=0)
 
@@ -216,10 +239,11 @@ async def read_arriving(
         ("index_first.mp4", {"container_options": FAST_START}),
         ("sound.mp4", {"container_options": FAST_START, "with_audio": True}),
         ("turned.mov", {"container_options": FAST_START, "rotation_degrees": 90}),
-        ("fragments.mp4", {"container_options": FRAGMENTS}),
+        ("variable.mp4", {"container_options": FAST_START, "times_s": VARIABLE_S}),
         ("hevc.mp4", {"container_options": FAST_START, "codec": "libx265"}),
         ("mpeg4.mp4", {"container_options": FAST_START, "codec": "mpeg4"}),
         ("plain.mkv", {}),
+        ("variable.mkv", {"times_s": VARIABLE_S}),
         ("sound.mkv", {"with_audio": True}),
         ("vp9.webm", {"codec": "libvpx-vp9"}),
         ("plain.ts", {}),
@@ -235,32 +259,40 @@ def test_windows_are_those_of_the_complete_file(
     video = asyncio.run(read_arriving(make_pool(), data, tmp_path / "arriving"))
 
     assert can_be_streamed(data[:HEAD_BYTES])
+    assert video is not None
     assert_same(video, read_windows(path, SPEC))
 
 
-def test_video_that_cannot_be_read_in_one_go_is_read_when_it_is_complete(
-    make_pool: MakePool, tmp_path: Path, video_path: Path
+def half_as_long(data: bytes) -> bytes:
+    """Have the header of an MP4 file's track say half of its length."""
+    header = data.index(b"mdhd") + 4
+    (duration,) = struct.unpack_from(">I", data, header + 16)
+    return data[: header + 16] + struct.pack(">I", duration // 2) + data[header + 20 :]
+
+
+def without_a_chunk(data: bytes) -> bytes:
+    """Have the index of an MP4 file put its pictures behind the end of the file."""
+    table = data.index(b"stco") + 4
+    return data[: table + 8] + struct.pack(">I", len(data)) + data[table + 12 :]
+
+
+@pytest.mark.parametrize(
+    ("options", "change"),
+    [
+        ({}, bytes),  # the index comes last
+        ({"container_options": FRAGMENTS}, bytes),
+        ({"container_options": FAST_START}, half_as_long),
+        ({"container_options": FAST_START}, without_a_chunk),
+        ({"container_options": FAST_START}, lambda data: data[:-500]),
+    ],
+)
+def test_video_that_cannot_be_read_in_one_go_is_left_to_who_has_it_complete(
+    make_pool: MakePool, tmp_path: Path, options: dict[str, Any], change: Callable[[bytes], bytes]
 ) -> None:
-    data = video_path.read_bytes()
+    path = write_video(tmp_path / "clip.mp4", noise_frames(70), **options)
+    data = change(path.read_bytes())
 
-    video = asyncio.run(read_arriving(make_pool(), data, tmp_path / "arriving"))
-
-    assert not can_be_streamed(data[:HEAD_BYTES])
-    assert_same(video, read_windows(video_path, SPEC))
-
-
-def test_damage_is_named_as_in_the_complete_file(make_pool: MakePool, tmp_path: Path) -> None:
-    path = write_video(tmp_path / "clip.mkv", barcode_frames(70))
-    data = path.read_bytes()
-    data = data[: len(data) // 2] + bytes(500) + data[len(data) // 2 + 500 :]
-    path.write_bytes(data)
-    with pytest.raises(UndecodableMediaError) as caught:
-        read_windows(path, SPEC)
-
-    with pytest.raises(UndecodableMediaError) as caught_early:
-        asyncio.run(read_arriving(make_pool(), data, tmp_path / "arriving"))
-
-    assert str(caught_early.value) == str(caught.value)
+    assert asyncio.run(read_arriving(make_pool(), data, tmp_path / "arriving")) is None
 
 
 def test_time_in_which_nothing_comes_does_not_count(make_pool: MakePool, tmp_path: Path) -> None:
@@ -271,7 +303,20 @@ def test_time_in_which_nothing_comes_does_not_count(make_pool: MakePool, tmp_pat
     video = asyncio.run(read_arriving(pool, data, tmp_path / "arriving", pause_s=pause_s))
 
     assert time.monotonic() - started > 1.2
+    assert video is not None
     assert video.info.num_frames == 70
+
+
+def test_time_between_questions_adds_up(make_pool: MakePool) -> None:
+    async def reply(question: int) -> int:
+        await asyncio.sleep(0.1)
+        return question
+
+    pool = make_pool(timeout_s=1.0)
+    working = pool._work(partial(jobs.ask_slowly, 0.3), SPEC, LIMITS, reply=reply)
+
+    with pytest.raises(DecodeTimeoutError):
+        asyncio.run(working)
 
 
 def test_time_of_the_worker_counts(make_pool: MakePool, tmp_path: Path) -> None:
@@ -357,7 +402,14 @@ def is_at_rest(running: Running) -> bool:
     )
 
 
-@pytest.mark.parametrize("target", [VIDEO, f"{COMPARISONS}?models=tiny-fp32&models=tiny-int8"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        VIDEO,
+        f"{VIDEO}?decode=fast&stride_s=0.5",
+        f"{COMPARISONS}?models=tiny-fp32&models=tiny-int8",
+    ],
+)
 @pytest.mark.parametrize("is_multipart", [True, False])
 def test_slow_upload_is_decoded_while_it_comes(
     running: Running, slow_clip: bytes, spy: Spy, target: str, is_multipart: bool
@@ -403,6 +455,58 @@ def test_upload_that_turns_out_wrong_is_refused(
 
     assert (answer.status, answer.problem["code"]) == (422, "invalid_upload")
     wait_for(lambda: is_at_rest(running))
+
+
+@pytest.mark.parametrize("num_bytes_lost", [0, 20_000])
+def test_video_that_cannot_be_read_in_one_go_is_answered_when_it_is_complete(
+    running: Running, tmp_path: Path, spy: Spy, num_bytes_lost: int
+) -> None:
+    path = tmp_path / "clip.mp4"
+    write_video(path, noise_frames(30), frame_rate_hz=10, container_options=FRAGMENTS)
+    body = path.read_bytes()
+    body = body[: len(body) - num_bytes_lost]
+    expected = post_clip(running.client, body)
+
+    with sending_slowly(running.client, body) as connection:
+        wait_for(lambda: spy.num_told > 0 and not spy.num_now)
+        answer = send_rest(connection, body)
+
+    found = json.loads(answer.body)
+    assert answer.status == expected.status_code == (422 if num_bytes_lost else 200)
+    for key in ("clip", "windows", "media", "code", "detail"):
+        assert found.get(key) == expected.json().get(key)
+
+
+def test_upload_that_came_while_others_computed_is_begun_later(
+    running: Running, slow_clip: bytes, spy: Spy
+) -> None:
+    lanes = running.service.lanes
+    held = [lanes.borrow() for _ in range(running.service.settings.num_lanes)]
+    assert all(held)
+
+    with sending_slowly(running.client, slow_clip) as connection:
+        time.sleep(0.1)
+        assert spy.num_most == 0
+        for _ in held:
+            lanes.give_back()
+        answer = send_rest(connection, slow_clip)
+
+    assert (answer.status, spy.num_most) == (200, 1)
+
+
+def test_worker_that_dies_early_costs_its_request(
+    running: Running, slow_clip: bytes, spy: Spy
+) -> None:
+    before = {worker.pid for worker in multiprocessing.active_children()}
+    with sending_slowly(running.client, slow_clip) as connection:
+        wait_for(lambda: spy.num_told > len(slow_clip) / 3)
+        for worker in multiprocessing.active_children():
+            worker.kill()
+        answer = send_rest(connection, slow_clip)
+
+    assert before
+    assert (answer.status, answer.problem["code"]) == (422, "decoder_crashed")
+    assert post_clip(running.client, slow_clip).status_code == 200
 
 
 def test_slow_uploads_hold_up_nobody(running: Running, slow_clip: bytes, spy: Spy) -> None:

@@ -1,7 +1,10 @@
+from dataclasses import replace
 from pathlib import Path
+from unittest.mock import create_autospec
 
 import pytest
 
+from app.headstarts import HeadStart
 from app.lengths import FIRST_BYTES_PER_S, LengthEstimator
 from app.uploads import Upload, UploadKind
 from tests.media import barcode_frames, write_video
@@ -36,6 +39,13 @@ def test_other_videos_have_the_bit_rate_of_those_before() -> None:
 
     assert first_s == 10
     assert estimator.estimate_s(found, SPEC, frame_rate_hz=None) == pytest.approx(2, rel=0.01)
+
+
+def test_what_was_decoded_during_the_upload_is_not_counted() -> None:
+    head_start = create_autospec(HeadStart, share_left=0.25)
+    found = replace(upload("video", b"", num_bytes=int(FIRST_BYTES_PER_S)), head_start=head_start)
+
+    assert estimate_s(found) == 0.25
 
 
 def test_frames_without_a_rate_fill_a_window() -> None:
