@@ -15,7 +15,7 @@ BENCH_VENV := .venv-bench
 MLSERVER_VENV := .venv-bench-mlserver
 AUDIT_VENV := .venv-audit
 RUNTIME_VENV := .venv-runtime
-CASES ?= network decoding service growth experiments distillation
+CASES ?= network decoding service growth uploads experiments distillation
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: setup serve test servers audit licences leaks sbom vulnerabilities train bench soak container
