@@ -45,7 +45,7 @@ from models.spec import ClipSpec
 from models.video.arrays import array_to_windows, has_model_size, parse_npy
 from models.video.job import DecodeJob
 from models.video.limits import DecodeLimits
-from models.video.windows import DecodeMode, VideoInfo, VideoWindows, WindowSpan
+from models.video.windows import VideoInfo, VideoWindows, WindowSpan
 
 START_TIMEOUT_S = 30.0
 BYTES_PER_WINDOW = 256
@@ -158,15 +158,7 @@ class DecodePool:
         """Let the jobs that run finish, for so long at most, and end the workers."""
         self._pool.close(timeout_s=timeout_s)
 
-    async def read_windows(
-        self,
-        source: Blob,
-        spec: ClipSpec,
-        *,
-        stride_s: float | None,
-        limits: DecodeLimits,
-        mode: DecodeMode = "exact",
-    ) -> VideoWindows:
+    async def read_windows(self, source: Blob, job: DecodeJob) -> VideoWindows:
         """Decode a video file; see `models.video.decode.read_windows`.
 
         Raises:
@@ -175,29 +167,16 @@ class DecodePool:
             DecodeTimeoutError: If it took too long.
             QueueFullError: If too many jobs wait.
         """
-        job = DecodeJob(spec=spec, stride_s=stride_s, limits=limits, mode=mode)
-        return await self._run(partial(_read_video, source, job), spec, limits)
+        return await self._run(partial(_read_video, source, job), job.spec, job.limits)
 
-    async def read_arriving(
-        self,
-        path: Path,
-        spec: ClipSpec,
-        *,
-        stride_s: float | None,
-        limits: DecodeLimits,
-        mode: DecodeMode,
-        reply: Reply,
-    ) -> VideoWindows:
+    async def read_arriving(self, path: Path, job: DecodeJob, *, reply: Reply) -> VideoWindows:
         """Decode a video file that is still being received.
 
         It takes a worker beside those that others wait for: who calls this bounds how many.
 
         Args:
             path: The file.
-            spec: What a window is.
-            stride_s: Distance of window starts; None for windows that do not overlap.
-            limits: What is accepted.
-            mode: How exactly it is decoded.
+            job: What is read.
             reply: Tells the worker how far it may read, see `ArrivingFile`. The time that it takes
                 is not counted.
 
@@ -205,8 +184,8 @@ class DecodePool:
             MediaError: If it cannot be read in one go, too.
             DriverActivityError: As `read_windows`.
         """
-        job = DecodeJob(spec=spec, stride_s=stride_s, limits=limits, mode=mode)
-        return await self._work(partial(_read_arriving, path, job), spec, limits, reply=reply)
+        read = partial(_read_arriving, path, job)
+        return await self._work(read, job.spec, job.limits, reply=reply)
 
     async def read_images(
         self,

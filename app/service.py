@@ -29,6 +29,7 @@ from app.workers import Reply
 from models.registry import ModelRegistry
 from models.runtimes.compiled import CompiledFolder
 from models.spec import ClipSpec
+from models.video.job import DecodeJob
 from models.video.limits import DecodeLimits
 from models.video.windows import DecodeMode, VideoWindows
 
@@ -186,23 +187,18 @@ class Service:
             path: Where it is written.
             reply: Tells the worker how far it is.
         """
-        return await self.decoder.read_arriving(
-            path,
-            spec,
-            stride_s=options.stride_s,
-            limits=self.limits,
-            mode=options.decode or self.settings.decode,
-            reply=reply,
-        )
+        return await self.decoder.read_arriving(path, self._job(spec, options), reply=reply)
 
     async def _decode_video(self, upload: Upload, spec: ClipSpec, options: Options) -> VideoWindows:
         if upload.head_start is not None:
             video = await upload.head_start.finish()
             if video is not None:
                 return video
-        return await self.decoder.read_windows(
-            upload.blobs[0],
-            spec,
+        return await self.decoder.read_windows(upload.blobs[0], self._job(spec, options))
+
+    def _job(self, spec: ClipSpec, options: Options) -> DecodeJob:
+        return DecodeJob(
+            spec=spec,
             stride_s=options.stride_s,
             limits=self.limits,
             mode=options.decode or self.settings.decode,

@@ -19,7 +19,7 @@ from models.classifier import ActivityClassifier
 from models.spec import ClipSpec
 from models.video.arrays import array_to_windows, parse_npy
 from models.video.decode import read_windows
-from models.video.limits import DEFAULT_LIMITS
+from models.video.job import DecodeJob
 from training.timing import time_call
 
 VIDEO, FRAMES = "/v1/predictions", "/v1/predictions/frames"
@@ -138,7 +138,7 @@ def _decoding_in_worker(path: Path, spec: ClipSpec) -> Iterator[Contest]:
     pool = DecodePool(num_workers=1, timeout_s=DEADLINE_S)
 
     async def decode() -> object:
-        return await pool.read_windows(content, spec, stride_s=None, limits=DEFAULT_LIMITS)
+        return await pool.read_windows(content, DecodeJob(spec=spec))
 
     pool.start()
     try:

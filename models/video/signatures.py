@@ -28,12 +28,8 @@ class NamelessFile:
     """A file without its name, which FFmpeg would take as a hint of the format."""
 
     def __init__(self, file: BinaryIO) -> None:
-        self.read, self.seek, self.tell, self.seekable = (
-            file.read,
-            file.seek,
-            file.tell,
-            file.seekable,
-        )
+        self.read, self.seek, self.tell = file.read, file.seek, file.tell
+        self.seekable = file.seekable
 
 
 def container_format(file: BinaryIO) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from app.decoding import DecodePool
 from models.spec import ClipSpec
+from models.video.job import DecodeJob
 from models.video.limits import DecodeLimits
 from models.video.windows import VideoWindows
 from tests.app import jobs
@@ -18,6 +19,7 @@ from tests.media import barcode_frames, write_video
 
 SPEC = ClipSpec(num_frames=4, window_s=1.0, size_px=64)
 LIMITS = DecodeLimits()
+JOB = DecodeJob(spec=SPEC, limits=LIMITS)
 
 MakePool = Callable[..., DecodePool]
 
@@ -56,7 +58,7 @@ def video_path(tmp_path: Path) -> Path:
 
 
 def read(pool: DecodePool, path: Path, *, limits: DecodeLimits = LIMITS) -> VideoWindows:
-    return asyncio.run(pool.read_windows(path, SPEC, stride_s=None, limits=limits))
+    return asyncio.run(pool.read_windows(path, DecodeJob(spec=SPEC, limits=limits)))
 
 
 def run_instead(pool: DecodePool, function: Any, *args: object) -> Coroutine[Any, Any, Any]:

@@ -24,7 +24,7 @@ from models.video.job import DecodeJob
 from models.video.limits import DecodeLimits
 from models.video.windows import VideoWindows
 from tests.app import jobs
-from tests.app.pools import LIMITS, SPEC, MakePool, read, run_instead, wait_until
+from tests.app.pools import JOB, LIMITS, SPEC, MakePool, read, run_instead, wait_until
 from tests.media import barcode_frames, encode_image, write_video
 
 
@@ -120,7 +120,7 @@ def test_crash_leaves_the_jobs_beside_it_alone(make_pool: MakePool, video_path: 
     pool = make_pool(num_workers=2)
 
     async def run_all() -> list[Any]:
-        jobs = [pool.read_windows(video_path, SPEC, stride_s=None, limits=LIMITS) for _ in range(6)]
+        jobs = [pool.read_windows(video_path, JOB) for _ in range(6)]
         return await asyncio.gather(run_instead(pool, os.abort), *jobs, return_exceptions=True)
 
     crashed, *videos = asyncio.run(run_all())
@@ -197,7 +197,7 @@ def test_cancelled_job_frees_its_worker(make_pool: MakePool, video_path: Path) -
         await wait_until(lambda: pool.num_active == 1)
         await asyncio.sleep(0.2)
         job.cancel()
-        return await pool.read_windows(video_path, SPEC, stride_s=None, limits=LIMITS)
+        return await pool.read_windows(video_path, JOB)
 
     assert asyncio.run(cancel_running_and_read()).info.num_frames == 45
 
@@ -206,9 +206,7 @@ def test_cancelled_wait_leaves_the_running_job_alone(make_pool: MakePool, video_
     pool = make_pool()
 
     async def cancel_waiting() -> VideoWindows:
-        running = asyncio.create_task(
-            pool.read_windows(video_path, SPEC, stride_s=None, limits=LIMITS)
-        )
+        running = asyncio.create_task(pool.read_windows(video_path, JOB))
         waiting = asyncio.create_task(run_instead(pool, time.sleep, 60))
         await wait_until(lambda: pool.num_waiting == 1)
         waiting.cancel()
@@ -221,7 +219,7 @@ def test_close_lets_the_running_job_finish(make_pool: MakePool, video_path: Path
     pool = make_pool()
 
     async def close_while_running() -> VideoWindows:
-        job = asyncio.create_task(pool.read_windows(video_path, SPEC, stride_s=None, limits=LIMITS))
+        job = asyncio.create_task(pool.read_windows(video_path, JOB))
         await wait_until(lambda: pool.num_active == 1)
         await asyncio.to_thread(pool.close, timeout_s=5)
         return await job

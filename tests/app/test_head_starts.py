@@ -30,7 +30,7 @@ from models.video.decode import read_windows
 from models.video.signatures import HEAD_BYTES, can_be_streamed
 from models.video.windows import VideoWindows
 from tests.app import jobs
-from tests.app.pools import LIMITS, SPEC, MakePool
+from tests.app.pools import JOB, LIMITS, SPEC, MakePool
 from tests.app.posting import COMPARISONS, VIDEO, post_clip
 from tests.app.raw import RawAnswer, connecting, parse_answer, read_to_end
 from tests.app.running import Running, wait_for
@@ -41,6 +41,8 @@ FAST_START = {"movflags": "+faststart"}
 FRAGMENTS = {"movflags": "+frag_keyframe+empty_moov"}
 VARIABLE_S = [index / 30 + (index % 7) / 300 for index in range(70)]
 PIECE_BYTES = 4096
+PART = b'--b\r\nContent-Disposition: form-data; name="clip"; filename="x"\r\n\r\n'
+MULTIPART = "multipart/form-data; boundary=b"
 WINDOWS: Any = object()
 
 
@@ -223,9 +225,7 @@ async def read_arriving(
     lanes = Gate("decode", capacity=1, max_waiting=0)
 
     def read(path: Path, reply: Reply) -> Coroutine[Any, Any, VideoWindows]:
-        return pool.read_arriving(
-            path, SPEC, stride_s=None, limits=LIMITS, mode="exact", reply=reply
-        )
+        return pool.read_arriving(path, JOB, reply=reply)
 
     arrival = Arrival(path)
     head_start = HeadStart(arrival, lanes=lanes, read=read)
@@ -322,9 +322,8 @@ def test_time_between_questions_adds_up(make_pool: MakePool) -> None:
 def test_time_of_the_worker_counts(make_pool: MakePool, tmp_path: Path) -> None:
     never_opened = tmp_path / "pipe"
     os.mkfifo(never_opened)
-    reading = make_pool(timeout_s=0.5).read_arriving(
-        never_opened, SPEC, stride_s=None, limits=LIMITS, mode="exact", reply=reply_nothing
-    )
+    pool = make_pool(timeout_s=0.5)
+    reading = pool.read_arriving(never_opened, JOB, reply=reply_nothing)
 
     with pytest.raises(DecodeTimeoutError):
         asyncio.run(reading)
@@ -397,9 +396,12 @@ def send_rest(connection: socket.socket, body: bytes) -> RawAnswer:
 
 def is_at_rest(running: Running) -> bool:
     service = running.service
-    return not (
-        service.uploads.num_inside or service.lanes.num_inside or any(service.spool.iterdir())
-    )
+    lanes = service.lanes
+    num_lent = sum([lanes.borrow() for _ in range(service.settings.num_lanes)])
+    for _ in range(num_lent):
+        lanes.give_back()
+    is_free = num_lent == service.settings.num_lanes and not service.uploads.num_inside
+    return is_free and not any(service.spool.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -416,8 +418,7 @@ def test_slow_upload_is_decoded_while_it_comes(
 ) -> None:
     body, kind = slow_clip, "video/mp4"
     if is_multipart:
-        part = b'--b\r\nContent-Disposition: form-data; name="clip"; filename="x"\r\n\r\n'
-        body, kind = part + slow_clip + b"\r\n--b--\r\n", "multipart/form-data; boundary=b"
+        body, kind = PART + slow_clip + b"\r\n--b--\r\n", MULTIPART
     expected = running.client.post(target, content=body, headers={"content-type": kind}).json()
     assert spy.num_most == 0
 
@@ -446,10 +447,9 @@ def test_client_that_goes_away_in_its_video_is_forgotten(
 def test_upload_that_turns_out_wrong_is_refused(
     running: Running, slow_clip: bytes, spy: Spy
 ) -> None:
-    part = b'--b\r\nContent-Disposition: form-data; name="clip"; filename="x"\r\n\r\n'
-    body = part + slow_clip + b"\r\n" + part + b"again\r\n--b--\r\n"
+    body = PART + slow_clip + b"\r\n" + PART + b"again\r\n--b--\r\n"
 
-    with sending_slowly(running.client, body, kind="multipart/form-data; boundary=b") as connection:
+    with sending_slowly(running.client, body, kind=MULTIPART) as connection:
         wait_for(lambda: spy.num_told > 0)
         answer = send_rest(connection, body)
 
@@ -482,7 +482,7 @@ def test_upload_that_came_while_others_computed_is_begun_later(
 ) -> None:
     lanes = running.service.lanes
     held = [lanes.borrow() for _ in range(running.service.settings.num_lanes)]
-    assert all(held)
+    assert all(held)  # what a test before this one borrowed was given back
 
     with sending_slowly(running.client, slow_clip) as connection:
         time.sleep(0.1)

@@ -13,6 +13,7 @@ import psutil
 from app.decoding import DecodePool
 from models.errors import MediaError
 from models.spec import ClipSpec
+from models.video.job import DecodeJob
 from models.video.limits import DecodeLimits
 from models.video.windows import DecodeMode
 from tests.fuzz.mutation import mutate
@@ -122,9 +123,9 @@ async def _hunt(pool: DecodePool, ground: Ground, cases: Iterable[int]) -> Hunt:
 
 async def _decode(pool: DecodePool, data: bytes, case: int) -> str:
     """Return in a word what became of a file."""
-    mode = MODES[case // 2 % len(MODES)]
+    job = DecodeJob(spec=SPEC, limits=LIMITS, mode=MODES[case // 2 % len(MODES)])
     try:
-        video = await pool.read_windows(data, SPEC, stride_s=None, limits=LIMITS, mode=mode)
+        video = await pool.read_windows(data, job)
     except MediaError as exc:
         return type(exc).__name__
     except Exception as exc:
