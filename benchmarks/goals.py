@@ -274,8 +274,7 @@ GOALS = (
         read=_over_work,
         shortfall="HTTP, the worker and the event loop take the same 4 to 6 ms of every video, "
         "which is too much of the smallest, three seconds in 91 kB. Tried and kept: httptools and "
-        "uvloop, small bodies in memory, answers of workers in JSON through sockets of their own. "
-        "Not built: decoding before the upload is complete, for slow clients would hold workers.",
+        "uvloop, small bodies in memory, answers of workers in JSON through sockets of their own.",
     ),
     Goal(
         words="an array's answer, ms more than the network",

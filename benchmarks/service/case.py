@@ -68,7 +68,13 @@ def measure_with(
     service = ours(classifier.card.labels)
     # What takes least comes first, so that a fault shows early.
     alone = measure_alone(service.command, payloads.clips, scale=scale, folder=folder)
-    overhead = measure_overhead(payloads, classifier, num_rounds=scale.num_rounds, folder=folder)
+    overhead = measure_overhead(
+        payloads,
+        classifier,
+        num_rounds=scale.num_rounds,
+        turns_s=scale.turns_s,
+        folder=folder,
+    )
     scaling = measure_scaling(
         service.make_post("mp4", payloads),
         num_rounds=scale.num_rounds,

@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import statistics
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -23,7 +24,6 @@ from models.video.job import DecodeJob
 from training.timing import time_call
 
 VIDEO, FRAMES = "/v1/predictions", "/v1/predictions/frames"
-REQUESTS_PER_ROUND = 40
 DEADLINE_S = 60.0
 CLIENTS_PER_CORE = 3
 NUM_CORES = (1, 2)
@@ -37,7 +37,12 @@ Turns = list[tuple[float, float]]
 
 
 def measure_overhead(
-    payloads: Payloads, classifier: ActivityClassifier, *, num_rounds: int, folder: Path
+    payloads: Payloads,
+    classifier: ActivityClassifier,
+    *,
+    num_rounds: int,
+    turns_s: float,
+    folder: Path,
 ) -> dict[str, Any]:
     """Return times of answers and of the same work in this process, by payload; they take turns.
 
@@ -46,7 +51,8 @@ def measure_overhead(
     Args:
         payloads: What is posted.
         classifier: The service's default model.
-        num_rounds: Rounds of `REQUESTS_PER_ROUND` requests of each payload, after one more.
+        num_rounds: Rounds, after one more that is not counted.
+        turns_s: How long each payload takes its turns in a round.
         folder: Takes what the service prints.
     """
     spec = classifier.card.spec
@@ -60,7 +66,7 @@ def measure_overhead(
         for _ in range(num_rounds + 1):
             for name, contest in contests.items():
                 connection.close()  # or the service does when it idles; a request opens it again
-                turns.setdefault(name, []).append(_take_turns(*contest))
+                turns.setdefault(name, []).append(_take_turns(*contest, turns_s))
     return {name: compare_turns(rounds[1:]) for name, rounds in turns.items()}
 
 
@@ -148,8 +154,13 @@ def _decoding_in_worker(path: Path, spec: ClipSpec) -> Iterator[Contest]:
         pool.close(timeout_s=DEADLINE_S)
 
 
-def _take_turns(answer: Callable[[], object], work: Callable[[], object]) -> Turns:
-    return [(time_call(answer), time_call(work)) for _ in range(REQUESTS_PER_ROUND)]
+def _take_turns(answer: Callable[[], object], work: Callable[[], object], turns_s: float) -> Turns:
+    """Take turns for so long, and at least once."""
+    end_s = time.monotonic() + turns_s
+    turns = [(time_call(answer), time_call(work))]
+    while time.monotonic() < end_s:
+        turns.append((time_call(answer), time_call(work)))
+    return turns
 
 
 def _connect(server: RunningServer) -> http.client.HTTPConnection:

@@ -13,6 +13,7 @@ class Scale:
         loads: Rates of the open loops of each kind, as parts of the service's capacity for it.
         spell_s: Length of a closed or open loop.
         warm_s: Length of the closed loop, of each kind, that precedes them and is not counted.
+        turns_s: Time in which answers and the same work in process take turns, by kind and round.
         idle_s: Time in which nothing is asked and idle servers are watched.
         overload_s: Length of the overload.
         num_bursts: Bursts of clients who leave early.
@@ -26,6 +27,7 @@ class Scale:
     loads: tuple[float, ...]
     spell_s: float
     warm_s: float
+    turns_s: float
     idle_s: float
     overload_s: float
     num_bursts: int
@@ -40,6 +42,7 @@ FULL = Scale(
     loads=(0.5, 0.8, 1.1),
     spell_s=1.5,
     warm_s=0.3,
+    turns_s=12.0,
     idle_s=2.0,
     overload_s=3.0,
     num_bursts=2,
@@ -53,6 +56,7 @@ SMOKE = Scale(
     loads=(0.5,),
     spell_s=0.5,
     warm_s=0.1,
+    turns_s=0.2,
     idle_s=0.2,
     overload_s=0.5,
     num_bursts=1,
