@@ -37,7 +37,7 @@ trap 'remove_service; rm -rf "$work"' EXIT
 build_image
 # The file of keys has only hashes; the user in the image may read it.
 mkdir "$work/keys"
-key=$("$python" -m app key add check --scopes predict --keys-file "$work/keys/keys.jsonl")
+key=$("$python" -m app key add check --scopes predict,admin --keys-file "$work/keys/keys.jsonl")
 chmod a+r "$work/keys/keys.jsonl"
 port=$("$python" -c 'import socket; s = socket.socket(); s.bind(("", 0)); print(s.getsockname()[1])')
 start_service "$port"

@@ -56,7 +56,9 @@ start_service() { # PORT
     touch "$root/etc/hosts" "$root/etc/resolv.conf" "$root/run/.containerenv"
     mapfile -t command < <(image_list .Docker.Config.Cmd)
     unshare --mount bash -euc "$read_only" bash "$root" "${buildah[@]}" run --isolation chroot \
-        --mount type=tmpfs,dst=/tmp --volume "$work/keys:/keys:ro" --env "DRIVER_ACTIVITY_PORT=$1" "$container" -- "${command[@]}" &
+        --mount type=tmpfs,dst=/tmp --mount type=tmpfs,dst=/records \
+        --volume "$work/keys:/keys:ro" --env "DRIVER_ACTIVITY_PORT=$1" \
+        "$container" -- "${command[@]}" &
     runner=$!
 }
 

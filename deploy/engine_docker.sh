@@ -9,7 +9,8 @@ build_image() {
 }
 
 start_service() { # PORT
-    container=$(docker run --detach --read-only --tmpfs /tmp:noexec,nosuid,nodev --cap-drop ALL \
+    container=$(docker run --detach --read-only --tmpfs /tmp:noexec,nosuid,nodev \
+        --tmpfs /records:mode=1777,noexec,nosuid,nodev --cap-drop ALL \
         --security-opt no-new-privileges --volume "$work/keys:/keys:ro" \
         --publish "127.0.0.1:$1:8000" "$image")
 }

@@ -7,7 +7,7 @@ import pytest
 
 from app.settings import Settings
 from tests.conftest import REPOSITORY_ROOT
-from tests.deploy.check_service import CheckError, check_answer
+from tests.deploy.check_service import CheckError, check_answer, check_models
 from tests.deploy.files import DEPLOY, read_instructions
 
 NEEDED = {"app", "models", "pyproject.toml", "constraints.txt", "README.md", "LICENSE"}
@@ -114,3 +114,20 @@ def test_an_answer_whose_probabilities_do_not_sum_to_1_is_refused() -> None:
 
     with pytest.raises(CheckError, match=r"probabilities sum to 0\.5, not 1"):
         check_answer(answer)
+
+
+def test_the_check_of_the_container_wants_no_model_that_the_service_does_not_load() -> None:
+    check_models(
+        [{"reference": "a@1", "state": "ready"}, {"reference": "b@1", "state": "not_loaded"}]
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [("failed", "models cannot be loaded: a@1"), ("not_loaded", "no model is ready")],
+)
+def test_the_check_of_the_container_refuses_a_service_without_models(
+    state: str, message: str
+) -> None:
+    with pytest.raises(CheckError, match=message):
+        check_models([{"reference": "a@1", "state": state}])
