@@ -285,7 +285,7 @@ GOALS = (
         limit=2,
         read=_more_ms(NPY),
         shortfall="1.91 ms where the smallest video was decoded in 27 ms; here it took 43, and "
-        "HTTP, two turns of a thread, metrics and the log became as much slower. The naive "
+        "HTTP, two turns of a thread, metrics and the log took longer, too. The naive "
         "handler, which has none but HTTP, answers 279 arrays a second here, the service 144.",
     ),
     Goal(

@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import REPOSITORY_ROOT
 from tests.deploy.check_vulnerabilities import judge
+from tests.pins import normalize, pinned
 
 PYPROJECT = tomllib.loads((REPOSITORY_ROOT / "pyproject.toml").read_text())
 MAKEFILE = (REPOSITORY_ROOT / "Makefile").read_text()
@@ -19,15 +20,6 @@ SKIPPED = {"name": "c", "skip_reason": "c is not known"}
 
 def report(*packages: dict[str, Any]) -> str:
     return json.dumps({"dependencies": packages})
-
-
-def normalize(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def pinned(name: str) -> set[str]:
-    lines = (REPOSITORY_ROOT / name).read_text().splitlines()
-    return {normalize(line.partition("==")[0]) for line in lines if not line.startswith("#")}
 
 
 def test_packages_without_known_vulnerabilities_are_audited() -> None:
